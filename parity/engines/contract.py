@@ -1,0 +1,99 @@
+"""What every engine file offers, in Python here and in R in `r_scripts/contract.R`.
+
+An engine file defines three functions, by these names, in both languages. Plain data goes in and comes out.
+
+    defaults(family)                  -> list of rows: function, name, declared, effective, source
+    translate(spec, options)          -> {"calls", "code", "not_expressible"}
+    fit(spec, train, test, options)   -> what `answer` returns, completed by `recorded`
+
+`spec`     the plain form of a specification (`parity.spec.models.plain`); spec["family"] is its kind
+`train`    {"x": (n, p) float64, "y": (n,) int 0 or 1, "features": p names, "rows": (n,) row numbers in the pool}
+`test`     the same without "y": an engine never scores itself
+`options`  seed             int or None
+           selected         names of the features to use in place of the engine's own screen, or None
+           overrides        native arguments that replace the translated ones
+           weights          True: return a network's weight arrays as well
+           initial_weights, row_order, trace   None where not asked for
+           device           "cpu" or "gpu"
+           server           {"url", "name"} of the H2O server, for engines that need one
+           frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server
+                            (the training rows are the zero-based half-open range i:j of the stack), or None
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+Plain = dict[str, Any]
+
+
+def option(options: Plain, name: str, otherwise: Any = None) -> Any:
+    """An option's value, or `otherwise` where it is absent or None."""
+    value = options.get(name)
+    return otherwise if value is None else value
+
+
+def answer(
+    *,
+    probability: Any,
+    label: Any,
+    parameters: Plain | None = None,
+    effective: Plain | None = None,
+    iterations: int | None = None,
+    converged: bool | None = None,
+    updates: int | None = None,
+    selected: list[str] | None = None,
+    trace: list[Plain] | None = None,
+) -> Plain:
+    """What happened in one fit.
+
+    probability: (n_test,) predicted value for class 1; for least squares the fitted value, which may leave [0, 1].
+    label: (n_test,) 0 or 1, exactly as the framework's own predict labels the rows; cut at the specification's
+    threshold where the framework gives no labels.
+    parameters: {"coefficients": {feature: value, "(intercept)": value}}, None for an aliased coefficient; or
+    {"weights": [(in, out) arrays], "biases": [(out,) arrays]}; or None.
+    effective: native argument -> value read back from the fitted object.
+    iterations: of the solver, or epochs; updates: parameter updates done; None where the framework does not tell.
+    selected: names of the features used, where the model screens.
+    """
+    return {
+        "probability": probability,
+        "label": label,
+        "parameters": parameters,
+        "effective": effective or {},
+        "iterations": iterations,
+        "converged": converged,
+        "updates": updates,
+        "selected": selected,
+        "trace": trace,
+    }
+
+
+def recorded(fit: Callable[..., Plain]) -> Callable[..., Plain]:
+    """Complete a `fit` with `messages` (every warning, verbatim, in order) and `seconds` (wall time)."""
+
+    @functools.wraps(fit)
+    def fit_and_record(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            started = time.perf_counter()
+            result = fit(spec, train, test, options)
+            seconds = time.perf_counter() - started
+        messages = [f"{w.category.__name__}: {w.message}" for w in caught]
+        return {**result, "messages": messages, "seconds": seconds}
+
+    return fit_and_record
+
+
+def call(function: str, **arguments: Any) -> Plain:
+    """One native call of a translation."""
+    return {"function": function, "arguments": arguments}
+
+
+def cannot_express(parameter: str, reason: str) -> Plain:
+    """A pinned parameter that the engine has no way to take."""
+    return {"parameter": parameter, "reason": reason}

@@ -1,0 +1,184 @@
+"""The capability sheet: `engines.toml` read into frozen values. Standard library only, so that it reads in no time."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parity.errors import RequestError, unknown
+
+PACKAGE = Path(__file__).resolve().parents[1]
+"Folder of the package parity."
+
+SHEET = Path(__file__).with_name("engines.toml")
+
+FOLDERS = {"Python": "python", "R": "r_scripts"}
+"Language of an engine -> the folder that its file is in."
+
+FAMILIES = {
+    "lm": "least squares on 0 and 1",
+    "glm": "logistic regression",
+    "liblinear": "L2-penalised logistic regression by LIBLINEAR",
+    "mlp": "dense feed-forward network",
+}
+"What an engine can fit."
+
+RUNTIMES = ("h2o", "keras-jax", "keras-tensorflow", "keras-torch", "python", "r", "r-keras")
+"Kinds of worker process; engines of one runtime share them."
+
+SCREENS = {
+    "own": "the engine chooses the pixels of a Leekasso itself",
+    "neutral": "the specification's screen chooses them",
+}
+
+CAPABILITIES = {
+    "initial_weights": "takes the weights that training starts from",
+    "row_order": "takes the order in which rows are visited",
+    "batch_size": "takes the number of rows in one update",
+    "gradients": "gives the gradient of its loss",
+    "float64": "computes in double precision",
+    "gpu": "can run on a GPU",
+    "deterministic": "can repeat a fit bit for bit",
+}
+
+_REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
+_KEYS = (*_REQUIRED, "screen")
+_RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One framework, reached from one language."""
+
+    id: str
+    language: str
+    "R or Python."
+    file: str
+    "Name of its file in the folder of its language."
+    runtime: str
+    "The kind of worker process that it runs in."
+    fits: tuple[str, ...]
+    "Families of specifications."
+    screen: str | None
+    "own or neutral; None for an engine that fits no Leekasso."
+    summary: str
+    packages: dict[str, str] = field(hash=False)
+    "What must be installed -> the version range that the suite has been tested with."
+    capabilities: dict[str, bool | str] = field(hash=False)
+    "Capability -> True, False, or a reason in words."
+
+
+def engines() -> dict[str, Engine]:
+    """Every engine of the sheet by id, in the sheet's order."""
+    return dict(_shipped())
+
+
+def engine(id: str) -> Engine:
+    """The engine of that id; a RequestError names the nearest one where there is none."""
+    known = _shipped()
+    if id not in known:
+        raise unknown("engine", id, known)
+    return known[id]
+
+
+def read(path: Path) -> dict[str, Engine]:
+    """The engines of a sheet file; a RequestError says which file, table and key is wrong and what would be right."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise RequestError(f"the capability sheet {path} cannot be read: {problem}") from None
+    return {id: _engine(id, table, path) for id, table in tables.items()}
+
+
+def checkout() -> Path | None:
+    """Root of the source tree that parity runs from; None where it is installed from a wheel."""
+    root = PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "r_scripts").is_dir() else None
+
+
+def engine_folder(language: str) -> Path:
+    """Folder of a language's engine files: inside an installed wheel, or beside the package in a checkout."""
+    folder = FOLDERS[language]
+    installed = PACKAGE / "engine_files" / folder
+    return installed if installed.is_dir() else PACKAGE.parent / folder
+
+
+def engine_file(engine: Engine) -> Path:
+    """Path of the engine's file; a RequestError where the sheet names a file that is not there."""
+    path = engine_folder(engine.language) / engine.file
+    if not path.is_file():
+        raise RequestError(f"engine {engine.id} has no file: {path} does not exist; the sheet is {SHEET}")
+    return path
+
+
+@functools.cache
+def _shipped() -> dict[str, Engine]:
+    return read(SHEET)
+
+
+def _engine(id: str, table: Any, path: Path) -> Engine:
+    where = f"[{id}] of {path}"
+    if not isinstance(table, dict):
+        raise RequestError(f"'{id}' of {path} is not a table; an engine is written as [{id}]")
+    for key in table:
+        if key not in _KEYS:
+            raise unknown("key", key, _KEYS, where)
+    for key in _REQUIRED:
+        if key not in table:
+            raise RequestError(f"{where} lacks the key '{key}'")
+    for key in ("language", "file", "runtime", "summary"):
+        if not isinstance(table[key], str):
+            raise RequestError(f"{key} in {where} is {table[key]!r}; it must be a text")
+    _one_of("language", table["language"], FOLDERS, where)
+    _one_of("runtime", table["runtime"], RUNTIMES, where)
+    if not isinstance(table["fits"], list) or not table["fits"]:
+        raise RequestError(f"fits in {where} is {table['fits']!r}; write a list of: {', '.join(FAMILIES)}")
+    for family in table["fits"]:
+        _one_of("family", family, FAMILIES, where)
+    screen = table.get("screen")
+    if screen is not None:
+        _one_of("screen", screen, SCREENS, where)
+    elif set(table["fits"]) != {"mlp"}:
+        raise RequestError(f"{where} fits a Leekasso and lacks the key 'screen' ({' or '.join(SCREENS)})")
+    return Engine(
+        id=id,
+        language=table["language"],
+        file=table["file"],
+        runtime=table["runtime"],
+        fits=tuple(table["fits"]),
+        screen=screen,
+        summary=table["summary"],
+        packages=_packages(table["packages"], where),
+        capabilities=_capabilities(table["capabilities"], where),
+    )
+
+
+def _packages(table: Any, where: str) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise RequestError(f"packages in {where} must be a table of name = version range")
+    for name, wanted in table.items():
+        if not isinstance(wanted, str) or not _RANGE.fullmatch(wanted):
+            raise RequestError(f"package {name} in {where} has the version range {wanted!r}; write it as '>=1.2,<2'")
+    return dict(table)
+
+
+def _capabilities(table: Any, where: str) -> dict[str, bool | str]:
+    if not isinstance(table, dict):
+        raise RequestError(f"capabilities in {where} must be a table")
+    for name, value in table.items():
+        _one_of("capability", name, CAPABILITIES, where)
+        if not isinstance(value, bool | str):
+            raise RequestError(f"capability {name} in {where} is {value!r}; write true, false or a reason in words")
+    for name in CAPABILITIES:
+        if name not in table:
+            raise RequestError(f"capabilities in {where} lack '{name}': {CAPABILITIES[name]}")
+    return dict(table)
+
+
+def _one_of(what: str, given: Any, known: Any, where: str) -> None:
+    if given not in known:
+        raise unknown(what, str(given), known, where)

@@ -1,0 +1,182 @@
+"""What runs inside a worker process: one runtime, its engines loaded once, one cell after another."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.data import Data, Source, load
+from parity.engines.sheet import Engine, engine, engine_file
+from parity.spec.models import Leekasso, Specification, plain
+from parity.spec.screen import neutral_screen
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One cell as it crosses the process boundary."""
+
+    engine: str
+    spec: Specification
+    rows: NDArray[np.int64]
+    seed: int
+    overrides: Plain = field(default_factory=dict)
+    device: str = "cpu"
+    server: Plain | None = None
+    frames: Plain | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What all tasks of a worker share. test: (n_test,) rows of the pool to predict."""
+
+    environ: dict[str, str]
+    source: Source
+    test: NDArray[np.int64]
+    log: Path
+
+
+_setting: Setting | None = None
+
+
+def start(setting: Setting) -> None:
+    """Prepare a fresh process: its environment, its log, and its end when the parent is gone.
+
+    The frameworks themselves are imported by the first task, so that one that cannot start costs a cell, not the pool.
+    """
+    global _setting
+    _setting = setting
+    os.environ.update(setting.environ)
+    # What frameworks print goes to a log; the terminal belongs to the parent.
+    log = os.open(setting.log.with_suffix(f".{os.getpid()}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    # R's and TensorFlow's finalizers can hang at exit, and there is nothing to finalize.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def fit(task: Task) -> Plain:
+    """Fit one cell. Returns {"status", "facts", "arrays"}; a framework's own refusal is a result, not an error."""
+    assert _setting is not None
+    started = time.perf_counter()
+    data, test = _data(), _test_rows()
+    spec, sheet = task.spec, engine(task.engine)
+    x = np.asarray(data.x[task.rows], dtype=np.float64)
+    train = {"x": x, "y": data.y[task.rows].astype(np.int64), "features": list(data.features), "rows": task.rows}
+    options: Plain = {
+        "seed": task.seed,
+        "overrides": task.overrides,
+        "device": task.device,
+        "server": task.server,
+        "frames": task.frames,
+    }
+    if isinstance(spec, Leekasso) and sheet.screen == "neutral":
+        options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
+    functions = engine_functions(sheet)
+    loaded = time.perf_counter()
+    try:
+        answer = functions["fit"](plain(spec), train, test, options)
+    except Exception as error:  # whatever a framework raises is what it did with this cell
+        seconds = time.perf_counter() - loaded
+        reason = f"{type(error).__name__}: {error}".strip()
+        return {"status": "raised", "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
+    inside = time.perf_counter() - loaded
+    answer["overhead"] = loaded - started
+    return sorted_out(answer, len(test["rows"]), inside)
+
+
+def sorted_out(answer: Plain, n_test: int, inside: float) -> Plain:
+    """Split an engine's answer into JSON-ready facts and arrays, refusing one that does not keep the contract."""
+    arrays = {
+        "probability": np.asarray(answer.pop("probability"), dtype=np.float64).reshape(-1),
+        "label": np.asarray(answer.pop("label")).astype(np.int8).reshape(-1),
+    }
+    for name, values in arrays.items():
+        if len(values) != n_test:
+            raise ValueError(f"the engine returned {len(values)} values of {name} for {n_test} test rows")
+    facts = {name: jsonable(value) for name, value in answer.items() if name != "trace"}
+    # A single message or name comes out of R as a bare string.
+    for name in ("messages", "selected"):
+        if isinstance(facts.get(name), str):
+            facts[name] = [facts[name]]
+    facts["messages"] = list(facts.get("messages") or [])
+    facts["inside"] = inside
+    return {"status": "done", "facts": facts, "arrays": arrays}
+
+
+def jsonable(value: Any) -> Any:
+    """Plain data without NumPy types; NaN and infinities become None or text, which JSON can carry."""
+    match value:
+        case np.ndarray():
+            return [jsonable(v) for v in value.tolist()]
+        case np.generic():
+            return jsonable(value.item())
+        case dict():
+            return {str(k): jsonable(v) for k, v in value.items()}
+        case list() | tuple():
+            return [jsonable(v) for v in value]
+        case float() if value != value:
+            return None
+        case float() if value in (float("inf"), float("-inf")):
+            return repr(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case other:
+            return str(other)
+
+
+def engine_functions(sheet: Engine) -> Plain:
+    """The three functions of an engine's file, in whichever language it is written."""
+    path = engine_file(sheet)
+    if sheet.language == "R":
+        from parity.engines.r_bridge import engine_functions as from_r
+
+        return from_r(path)
+    return _python_functions(path)
+
+
+@functools.cache
+def _python_functions(path: Path) -> Plain:
+    name = f"parity_engine_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return {function: getattr(module, function) for function in ("defaults", "translate", "fit")}
+
+
+def _data() -> Data:
+    assert _setting is not None
+    return load(_setting.source)
+
+
+@functools.cache
+def _test_rows() -> Plain:
+    assert _setting is not None
+    data = _data()
+    x = np.asarray(data.x[_setting.test], dtype=np.float64)
+    return {"x": x, "features": list(data.features), "rows": _setting.test}

@@ -1,0 +1,1 @@
+"""One parity.json, and every page and picture made from it."""

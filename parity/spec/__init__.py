@@ -1,0 +1,1 @@
+"""What is asked for, and nothing that a framework calls it."""

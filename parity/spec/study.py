@@ -1,0 +1,200 @@
+"""A study: which specifications, on which data, drawn how, by which engines. Presets are studies with a name."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parity.data import Source
+from parity.errors import RequestError, unknown
+from parity.spec.models import MLP, Leekasso, Mode, Specification
+from parity.spec.protocol import Protocol
+
+METHODS: dict[str, Specification] = {
+    "leekasso-lm": Leekasso(model="lm"),
+    "leekasso-glm": Leekasso(model="glm"),
+    "leekasso-liblinear": Leekasso(model="liblinear", cost=1e6),
+    "mlp-leek": MLP(hidden=(160,) * 5, activation="tanh", epochs=20),
+    "mlp-beam": MLP(
+        hidden=(128, 128),
+        activation="relu",
+        dropout=0.5,
+        output="sigmoid",
+        loss="cross-entropy",
+        optimizer="adam",
+        learning_rate=1e-3,
+        epochs=200,
+        batch_size=1,
+    ),
+}
+"The experiments of 2017: each pins what its author wrote and nothing else."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Everything that has to be settled before a cell can be fitted."""
+
+    name: str
+    data: Source
+    protocol: Protocol
+    methods: dict[str, Specification]
+    engines: tuple[str, ...] | None = None
+    "Engine ids; None means every engine that fits one of the methods."
+    mode: Mode = "shipped"
+    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    "Engine id -> native arguments that replace the translated ones."
+
+
+# The rebuttal's MLP (Leek) in Keras: an attempt at h2o.deeplearning's network with the settings spelt out.
+_BEAM_MLP_LEEK = MLP(
+    hidden=(160,) * 5,
+    activation="tanh",
+    output="softmax",
+    loss="cross-entropy",
+    optimizer="sgd",
+    learning_rate=0.005,
+    learning_rate_decay=0.99,
+    nesterov=True,
+    epochs=20,
+    batch_size=1,
+)
+_LEEK_ROWS = Protocol(sizes=tuple(range(10, 86, 5)), draws=5)
+# The zeros and ones of MNIST's own training part come first; the rebuttal scored on the second half of the test part.
+_BEAM_ROWS = Protocol(
+    sizes=(10, 20, 40, 60, 80),
+    draws=5,
+    replacement=True,
+    test_fraction=None,
+    train_rows=(0, 12_665),
+    test_rows=(13_722, 14_780),
+)
+
+PRESETS: dict[str, Study] = {
+    "leek2017": Study(
+        name="leek2017",
+        data=Source("mnist01", classes=(0, 1)),
+        protocol=_LEEK_ROWS,
+        methods={m: METHODS[m] for m in ("leekasso-lm", "leekasso-glm", "leekasso-liblinear", "mlp-leek")},
+    ),
+    "beam2017-r": Study(
+        name="beam2017-r",
+        data=Source("mnist01", classes=(0, 1)),
+        protocol=_LEEK_ROWS,
+        methods={m: METHODS[m] for m in ("leekasso-glm", "mlp-beam")},
+    ),
+    "beam2017-python": Study(
+        name="beam2017-python",
+        data=Source("mnist01", classes=(0, 1)),
+        protocol=_BEAM_ROWS,
+        methods={
+            "leekasso-liblinear": Leekasso(model="liblinear", cost=1e6, screen="welch-like", ties="first"),
+            "mlp-beam": dataclasses.replace(METHODS["mlp-beam"], output="softmax"),
+            "mlp-leek": _BEAM_MLP_LEEK,
+        },
+    ),
+}
+
+QUICK_SIZES = 4
+"A quick run keeps this many sizes, spread over the preset's range, with one draw at each."
+
+
+def preset(name: str) -> Study:
+    """The preset of that name."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def quick(study: Study) -> Study:
+    """The same study with one draw at four of its sizes."""
+    sizes = study.protocol.sizes
+    step = max(1, (len(sizes) - 1) / (QUICK_SIZES - 1))
+    kept = tuple(dict.fromkeys(sizes[min(round(i * step), len(sizes) - 1)] for i in range(QUICK_SIZES)))
+    return dataclasses.replace(study, protocol=dataclasses.replace(study.protocol, sizes=kept, draws=1))
+
+
+def read_study(path: Path) -> Study:
+    """A study from a TOML file; unknown keys are refused with the nearest known one."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"study {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"study {path} is not TOML: {error}") from error
+    known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides"}
+    drawing = {f.name for f in dataclasses.fields(Protocol)}
+    for key in document:
+        if key not in known | drawing:
+            raise unknown("key", key, known | drawing, where=str(path))
+    for key in ("data", "sizes", "methods"):
+        if key not in document:
+            raise RequestError(f"study {path} has no '{key}'; it needs data, sizes and methods")
+    reference = document["data"]
+    if isinstance(reference, str) and (path.parent / reference).exists():
+        reference = str((path.parent / reference).resolve())
+    source = {"reference": reference, **{k: document[k] for k in ("label", "classes") if k in document}}
+    protocol = {"draws": 5, **{k: document[k] for k in drawing if k in document}}
+    if "train_rows" in protocol or "test_rows" in protocol:
+        protocol.setdefault("test_fraction", None)
+    return Study(
+        name=_typed(document.get("name", path.stem), str, f"{path} name"),
+        data=_typed(source, Source, f"{path} data"),
+        protocol=_typed(protocol, Protocol, str(path)),
+        methods=_methods(document["methods"], path),
+        engines=_typed(document.get("engines"), tuple[str, ...] | None, f"{path} engines"),
+        mode=_typed(document.get("mode", "shipped"), Mode, f"{path} mode"),
+        overrides=_typed(document.get("overrides", {}), dict[str, dict[str, Any]], f"{path} overrides"),
+    )
+
+
+def _methods(written: Any, path: Path) -> dict[str, Specification]:
+    """Methods as a list of ids, or as tables: [methods.ID] with `like = "mlp-leek"` or `kind`, and fields to pin."""
+    if isinstance(written, list):
+        return {str(method): method_named(str(method)) for method in written}
+    if not isinstance(written, dict) or not written:
+        raise RequestError(f"{path} methods must be a list of ids or tables such as [methods.mine]")
+    return {method: _method(method, table, f"{path} [methods.{method}]") for method, table in written.items()}
+
+
+def _method(method: str, table: Any, where: str) -> Specification:
+    if not isinstance(table, dict):
+        raise RequestError(f"{where} must be a table")
+    fields = dict(table)
+    base = fields.pop("like", None)
+    kind = fields.pop("kind", None)
+    if base is None and kind is None and method in METHODS:
+        base = method
+    kinds = {"leekasso": Leekasso, "mlp": MLP}
+    if base is not None:
+        start = method_named(base, where)
+        cls: type[Leekasso] | type[MLP] = type(start)
+        fields = {**dataclasses.asdict(start), **fields}
+    elif kind in kinds:
+        cls = kinds[kind]
+    else:
+        raise unknown("kind", str(kind), kinds, where=where)
+    names = {f.name for f in dataclasses.fields(cls)}
+    for key in fields:
+        if key not in names:
+            raise unknown("key", key, names | {"like", "kind"}, where=where)
+    return _typed(fields, cls, where)
+
+
+def method_named(method: str, where: str = "") -> Specification:
+    """The specification of a method id."""
+    if method not in METHODS:
+        raise unknown("method", method, METHODS, where=where)
+    return METHODS[method]
+
+
+def _typed(value: Any, kind: Any, where: str) -> Any:
+    """`value` as `kind`, or one sentence that says where it is not."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise RequestError(f"{where}: {error}") from error

@@ -1,0 +1,1 @@
+"""Cells, the executor that fits them, and the store that keeps them."""

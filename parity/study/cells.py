@@ -1,0 +1,89 @@
+"""A cell: one engine fits one specification to one draw. Its key says what must be the same for a result to count."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parity.spec.models import Mode, Specification, plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from parity.data import Data
+    from parity.engines.sheet import Engine
+    from parity.spec.protocol import Draw, Draws
+    from parity.spec.study import Study
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """One fit to be done. key: sha256 of everything in `identity` and of nothing else."""
+
+    key: str
+    identity: dict[str, Any]
+    engine: Engine
+    method: str
+    spec: Specification
+    draw: Draw
+
+
+def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, str]], device: str = "cpu") -> list[Cell]:
+    """Every cell of a study for the engines given with their versions, the engines in the sheet's order.
+
+    engines: id -> {package: version, ..., "file": sha256 of the engine's file}.
+    """
+    from parity.engines.sheet import engine as engine_named
+
+    cells = []
+    for engine_id, versions in engines.items():
+        engine = engine_named(engine_id)
+        for method, spec in study.methods.items():
+            if spec.family in engine.fits:
+                overrides = study.overrides.get(engine_id, {})
+                cells.extend(
+                    cell(engine, method, spec, data, draws.test, draw, versions, study.mode, overrides, device)
+                    for draw in draws.train
+                )
+    return cells
+
+
+def cell(
+    engine: Engine,
+    method: str,
+    spec: Specification,
+    data: Data,
+    test: NDArray[np.int64],
+    draw: Draw,
+    versions: dict[str, str],
+    mode: Mode = "shipped",
+    overrides: dict[str, Any] | None = None,
+    device: str = "cpu",
+) -> Cell:
+    """The cell of one engine, specification and draw.
+
+    The method's id and the study's name are labels and stay out of the key: the same fit under two names is one fit.
+    """
+    identity = {
+        "specification": plain(spec),
+        "engine": engine.id,
+        "versions": dict(sorted(versions.items())),
+        "data": data.sha256,
+        "train_rows": rows_hash(draw.rows),
+        "test_rows": rows_hash(test),
+        "seed": draw.seed,
+        "mode": mode,
+        "overrides": overrides or {},
+        "precision": "float64" if overrides and overrides.get("dtype") == "float64" else "framework default",
+        "device": device,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw)
+
+
+def rows_hash(rows: NDArray[np.int64]) -> str:
+    """Sha256 of row numbers in their order."""
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()

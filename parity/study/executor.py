@@ -1,0 +1,280 @@
+"""Fits the cells of a study that the store does not hold yet: one pool of processes a runtime, one JVM for H2O."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.engines.environment import h2o_jar, java, r_environ
+from parity.engines.worker import Setting, Task, fit, start
+from parity.study.store import Result, Store
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
+    from parity.data import Data, Source
+    from parity.engines.h2o_server import H2OServer
+    from parity.spec.protocol import Draws
+    from parity.study.cells import Cell
+
+CELL_SECONDS = 900.0
+"The slowest cell of the presets (17,000 single-row updates through R's Keras) takes 90 s; ten times that is a hang."
+
+STRIKES = 2
+"A cell that was being fitted when its worker or its server died is tried once more; then it is the suspect."
+
+CRASHES = 3
+"After so many crashes without one finished cell in between, the runtime itself is broken and its rest is not tried."
+
+WATCH_SECONDS = 0.2
+"How often the parent looks whether the JVM still lives."
+
+H2O_CLIENTS_PER_CORE = 2
+"An H2O client mostly waits and polls: two a core keep the JVM busy (measured: 0.85 s a cell with one, 0.55 with four)."
+
+KERAS_BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax", "keras-torch": "torch", "r-keras": "tensorflow"}
+
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+"Workers run side by side, one a core; a BLAS that spreads over all cores in each of them would slow all of them down."
+
+Watcher = Callable[["Cell", Result], object]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did. Counts of cells by status, and where the time went, in seconds."""
+
+    fitted: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    wall: float = 0.0
+    inside: float = 0.0
+    "Sum over cells of the time inside engines."
+    overhead: float = 0.0
+    "Sum over cells of the worker's own time, and the parent's CPU time."
+
+
+@dataclass(slots=True)
+class Phase:
+    """One runtime's pending cells."""
+
+    runtime: str
+    queue: deque[Cell]
+    strikes: Counter[str] = field(default_factory=Counter)
+    crashes: int = 0
+
+
+class Executor:
+    """Runs cells and stores what comes back. The caller's process is the only one that writes to the store."""
+
+    def __init__(
+        self, store: Store, source: Source, data: Data, draws: Draws, *, jobs: int = 0, cell_seconds: float = CELL_SECONDS
+    ) -> None:
+        self._store, self._source, self._data, self._draws = store, source, data, draws
+        self._jobs = jobs or os.cpu_count() or 1
+        self._cell_seconds = cell_seconds
+        self._server: H2OServer | None = None
+        self._first: dict[tuple[int, int], int] = {}
+
+    def run(self, cells: Iterable[Cell], watch: Watcher = lambda cell, result: None) -> Outcome:
+        """Fit every cell that is not in the store; `watch` is told of each as it is stored.
+
+        On KeyboardInterrupt all processes are ended first; what was finished is in the store.
+        """
+        cells = list(cells)
+        outcome = Outcome()
+        started, busy = time.perf_counter(), time.process_time()
+        done = self._store.finished(cell.key for cell in cells)
+        pending = list({cell.key: cell for cell in cells if cell.key not in done}.values())
+        outcome.known = len({cell.key for cell in cells}) - len(pending)
+        phases = [
+            Phase(runtime, deque(c for c in pending if c.engine.runtime == runtime))
+            for runtime in dict.fromkeys(cell.engine.runtime for cell in pending)
+        ]
+        with ExitStack() as stack:
+            self._log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parity-"))) / "worker"
+            if any(phase.runtime == "h2o" for phase in phases):
+                self._server = stack.enter_context(new_server())
+                self._server.start()  # it boots while other runtimes work
+            for phase in phases:
+                self._run_phase(phase, outcome, watch)
+        outcome.wall = time.perf_counter() - started
+        outcome.overhead += time.process_time() - busy
+        return outcome
+
+    def _run_phase(self, phase: Phase, outcome: Outcome, watch: Watcher) -> None:
+        while phase.queue and phase.crashes < CRASHES:
+            server = self._server if phase.runtime == "h2o" else None
+            pool = self._pool(phase)
+            try:
+                if server is not None:
+                    self._serve(server)
+                self._drain(pool, phase, server, outcome, watch)
+            finally:
+                pool.stop()
+                pool.join()
+        while phase.queue:
+            reason = f"its runtime '{phase.runtime}' crashed {CRASHES} times in a row: {self._last_words()}"
+            self._keep(phase.queue.popleft(), Result("lost", {"reason": reason}, {}), outcome, watch)
+
+    def _pool(self, phase: Phase) -> ProcessPool:
+        from pebble import ProcessPool
+
+        clients = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
+        return ProcessPool(
+            max_workers=min(clients, len(phase.queue)),
+            initializer=start,
+            initargs=[Setting(environ_of(phase.runtime), self._source, self._draws.test, self._log)],
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def _serve(self, server: H2OServer) -> None:
+        """Have a server that answers and holds the rows; a fresh one where the last has died."""
+        if not server.alive:
+            server.start()
+        server.ready()
+        stack = []
+        position = 0
+        for draw in self._draws.train:
+            self._first[draw.n, draw.index] = position
+            position += draw.n
+            stack.append(draw.rows)
+        server.load("parity_test", self._data, self._draws.test)
+        server.load("parity_stack", self._data, np.concatenate(stack))
+
+    def _drain(
+        self, pool: ProcessPool, phase: Phase, server: H2OServer | None, outcome: Outcome, watch: Watcher
+    ) -> None:
+        """Run the queue through one pool until it is empty or the pool or the server has died."""
+        cells: dict[Future[Any], Cell] = {}
+        while phase.queue:
+            cell = phase.queue.popleft()
+            cells[pool.schedule(fit, args=[self._task(cell, server)], timeout=self._cell_seconds)] = cell
+        while cells:
+            finished, _ = wait(cells, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
+            if server is not None and not server.alive:
+                self._give_back(cells, phase, outcome, watch, "the H2O server died while fitting it")
+                return
+            for future in finished:
+                self._receive(future, cells.pop(future), phase, outcome, watch)
+            if phase.crashes >= CRASHES or not pool.active and cells:
+                self._give_back(cells, phase, outcome, watch, "its worker died")
+                return
+
+    def _receive(self, future: Future[Any], cell: Cell, phase: Phase, outcome: Outcome, watch: Watcher) -> None:
+        from pebble import ProcessExpired
+
+        try:
+            answer = future.result()
+        except FutureTimeout:
+            reason = f"took longer than {self._cell_seconds:g} s and was ended"
+            self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
+        except ProcessExpired as error:
+            phase.crashes += 1
+            self._strike(cell, phase, outcome, watch, f"its worker died ({died_of(error.exitcode)})")
+        except BrokenProcessPool:
+            phase.queue.append(cell)  # it had not begun
+        except Exception as error:  # an engine file that breaks the contract, or our own bug
+            reason = f"{type(error).__name__}: {error}"
+            self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
+        else:
+            phase.crashes = 0
+            self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), outcome, watch)
+
+    def _give_back(
+        self, cells: dict[Future[Any], Cell], phase: Phase, outcome: Outcome, watch: Watcher, reason: str
+    ) -> None:
+        """Return unfinished cells to the queue; those that were being fitted are struck."""
+        for future, cell in cells.items():
+            if future.done():
+                self._receive(future, cell, phase, outcome, watch)
+            elif future.running():
+                self._strike(cell, phase, outcome, watch, reason)
+            else:
+                phase.queue.append(cell)
+
+    def _strike(self, cell: Cell, phase: Phase, outcome: Outcome, watch: Watcher, reason: str) -> None:
+        phase.strikes[cell.key] += 1
+        if phase.strikes[cell.key] < STRIKES:
+            phase.queue.append(cell)
+        else:
+            self._keep(cell, Result("lost", {"reason": f"{reason}; {self._last_words()}"}, {}), outcome, watch)
+
+    def _keep(self, cell: Cell, result: Result, outcome: Outcome, watch: Watcher) -> None:
+        self._store.put(cell, result)
+        outcome.fitted[result.status] += 1
+        outcome.inside += result.facts.get("inside", 0.0)
+        outcome.overhead += result.facts.get("overhead", 0.0)
+        watch(cell, result)
+
+    def _task(self, cell: Cell, server: H2OServer | None) -> Task:
+        frames = None
+        if server is not None:
+            first = self._first[cell.draw.n, cell.draw.index]
+            frames = {"test": "parity_test", "stack": "parity_stack", "first": first, "last": first + cell.draw.n}
+        return Task(
+            engine=cell.engine.id,
+            spec=cell.spec,
+            rows=cell.draw.rows,
+            seed=cell.draw.seed,
+            overrides=cell.identity["overrides"],
+            device=cell.identity["device"],
+            server=server.address if server else None,
+            frames=frames,
+        )
+
+    def _last_words(self) -> str:
+        """The end of the newest log that says anything: what a crashed worker printed."""
+        logs = sorted(self._log.parent.glob("worker.*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for log in logs:
+            lines = log.read_text(errors="replace").strip().splitlines()
+            if lines:
+                return f"its last words: {lines[-1][:300]}"
+        return "it said nothing"
+
+
+def new_server() -> H2OServer:
+    """A server that has not been started; the engines' requirements have been checked before."""
+    from parity.engines.h2o_server import H2OServer
+
+    jar, found = h2o_jar(), java()
+    assert jar is not None and found is not None
+    return H2OServer(jar, found.path)
+
+
+def environ_of(runtime: str) -> dict[str, str]:
+    """Environment variables of a runtime's workers; what the user has set stays."""
+    environ = {name: os.environ.get(name, value) for name, value in ONE_THREAD.items()}
+    environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
+    if runtime in KERAS_BACKENDS:
+        environ["KERAS_BACKEND"] = KERAS_BACKENDS[runtime]
+    if runtime in {"r", "r-keras", "h2o"}:
+        environ.update(r_environ())
+    return environ
+
+
+def died_of(code: int | None) -> str:
+    """An exit code in words.
+
+    >>> died_of(-9)
+    'SIGKILL'
+    """
+    if code is None:
+        return "unknown cause"
+    try:
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"signal {-code}"

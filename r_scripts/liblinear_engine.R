@@ -1,0 +1,86 @@
+# L2-penalised logistic regression by LIBLINEAR, through the R package LiblineaR, on columns screened by colFtests.
+
+# contract.R lies beside this file, whether source() or sys.source() reads it and from whichever directory.
+source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(frame) {
+  dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
+})), "."), "contract.R")), local = TRUE)
+
+defaults <- function(family) {
+  c(
+    declared("genefilter::colFtests", genefilter::colFtests),
+    declared("LiblineaR::LiblineaR", LiblineaR::LiblineaR)
+  )
+}
+
+translate <- function(spec, options) {
+  arguments <- arguments_liblinear(spec, options)
+  list(
+    calls = list(
+      native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"),
+      native_call_with("LiblineaR::LiblineaR", arguments)
+    ),
+    code = paste(c(
+      screen_code(spec),
+      if (!is.null(options$seed)) sprintf("set.seed(%d)", as.integer(options$seed)),
+      paste("model <-", call_code(
+        "LiblineaR::LiblineaR", arguments, c("x_train[, selected, drop = FALSE]", "y_train")
+      )),
+      "predicted <- predict(model, x_test[, selected, drop = FALSE], proba = TRUE)",
+      'probability <- predicted$probabilities[, "1"]',
+      "label <- as.integer(as.character(predicted$predictions))"
+    ), collapse = "\n"),
+    not_expressible = c(
+      screen_gaps(spec, options),
+      if (option(spec, "threshold", 0.5) != 0.5) {
+        list(cannot_express("threshold", "predict labels a row by the sign of its decision value: a cut at 0.5"))
+      }
+    ),
+    added = list()
+  )
+}
+
+fit <- function(spec, train, test, options) {
+  recorded({
+    fit_liblinear(spec, train, test, options)
+  })
+}
+
+fit_liblinear <- function(spec, train, test, options) {
+  selected <- screen(spec, train, options)
+  if (length(selected) == 0) {
+    stop("LiblineaR needs a column, and ties left the screen without one", call. = FALSE)
+  }
+  # The dual solvers (type 1, 3, 7) visit the rows in an order drawn from R's generator.
+  if (!is.null(options$seed)) set.seed(options$seed)
+  arguments <- arguments_liblinear(spec, options)
+  model <- do.call(
+    LiblineaR::LiblineaR, c(list(data = train$x[, selected, drop = FALSE], target = train$y), arguments)
+  )
+  # Only logistic regression has probabilities; an override may have chosen a support vector machine.
+  logistic <- model$Type %in% c(0, 6, 7)
+  predicted <- stats::predict(model, test$x[, selected, drop = FALSE], proba = logistic, decisionValues = !logistic)
+  score <- if (logistic) predicted$probabilities else predicted$decisionValues
+  answer(
+    score[, "1"], as.character(predicted$predictions),
+    parameters = list(coefficients = coefficients_of(model, selected)),
+    # The fitted object keeps neither cost nor epsilon; these two are what the call gave or the signature declares.
+    effective = list(
+      type = model$Type, bias = model$Bias,
+      cost = option(arguments, "cost", formals(LiblineaR::LiblineaR)$cost), epsilon = arguments$epsilon
+    ),
+    selected = selected
+  )
+}
+
+arguments_liblinear <- function(spec, options) {
+  arguments <- if (is.null(spec$cost)) list() else list(cost = spec$cost)
+  overridden(arguments, options, setdiff(names(formals(LiblineaR::LiblineaR)), c("data", "target", "...")))
+}
+
+# LIBLINEAR writes the decision value of the class that it met first in training, so the signs of W follow the order
+# of the rows; class 1's are wanted. Its intercept is a weight on a constant column of value Bias.
+coefficients_of <- function(model, selected) {
+  w <- model$W[1, ] * if (as.character(model$ClassNames[1]) == "1") 1 else -1
+  intercept <- if (model$Bias > 0) w[["Bias"]] * model$Bias else 0
+  as.list(stats::setNames(c(intercept, w[seq_along(selected)]), c("(intercept)", selected)))
+}
