@@ -7,10 +7,24 @@
 # spec, train, test and options are named lists with the fields that the Python page describes; train$x is an
 # (n, p) numeric matrix whose column names are the features, train$y an integer vector of 0 and 1.
 
-# An option's value, or `otherwise` where it is absent.
+# The path of a file beside this one.
+beside <- local({
+  here <- dirname(normalizePath(rev(unlist(lapply(sys.frames(), function(frame) frame$ofile)))[1]))
+  function(name) file.path(here, name)
+})
+
+# The value of an option, or of a field that the specification may leave open; `otherwise` where it is absent. Never
+# `$`: on a list without learning_rate it would quietly answer with learning_rate_decay.
 option <- function(options, name, otherwise = NULL) {
   value <- options[[name]]
   if (is.null(value)) otherwise else value
+}
+
+# Stops where an option is asked for that the engine has no way to honour.
+refuse <- function(options, names, engine) {
+  for (name in names) {
+    if (!is.null(options[[name]])) stop("the ", engine, " engine cannot take the option '", name, "'", call. = FALSE)
+  }
 }
 
 # What happened in one fit. probability and label have one element per test row; label is exactly what the
@@ -43,10 +57,10 @@ native_call <- function(fn, ...) list(`function` = fn, arguments = list(...))
 # The same from a list of arguments: the one that the fit gives to do.call.
 native_call_with <- function(fn, arguments) do.call(native_call, c(fn, arguments))
 
-# A native call as R code; `given` are the arguments that come first, as they are to be printed.
-call_code <- function(fn, arguments, given = character()) {
+# A native call as R code; `first` and `last` are arguments that stand before and after, as they are to be printed.
+call_code <- function(fn, arguments, first = character(), last = character()) {
   values <- vapply(arguments, function(value) paste(deparse(value, width.cutoff = 500L), collapse = " "), "")
-  paste0(fn, "(", paste(c(given, paste(names(values), "=", values, recycle0 = TRUE)), collapse = ", "), ")")
+  paste0(fn, "(", paste(c(first, paste(names(values), "=", values, recycle0 = TRUE), last), collapse = ", "), ")")
 }
 
 # A pinned parameter that the engine has no way to take.
@@ -64,6 +78,11 @@ overridden <- function(arguments, options, known) {
   }
   arguments[names(overrides)] <- overrides
   arguments
+}
+
+# What of a fitted object's configuration is one plain value.
+plain_scalars <- function(configuration, but = character()) {
+  Filter(function(value) is.atomic(value) && length(value) == 1, configuration[setdiff(names(configuration), but)])
 }
 
 # Rows of defaults(): what the signature of a function declares, as deparsed code, and what is in force where
@@ -91,7 +110,7 @@ screen <- function(spec, train, options) {
 
 # The screen as R code, and what of it colFtests cannot do.
 screen_code <- function(spec) {
-  ties <- if (identical(spec$ties, "first")) ', ties.method = "first"' else ""
+  ties <- if (identical(option(spec, "ties"), "first")) ', ties.method = "first"' else ""
   c(
     "p_value <- genefilter::colFtests(x_train, factor(y_train))$p.value",
     sprintf("selected <- which(rank(p_value%s) <= %d)", ties, as.integer(spec$k))
@@ -99,7 +118,7 @@ screen_code <- function(spec) {
 }
 
 screen_gaps <- function(spec, options) {
-  if (is.null(options$selected) && identical(spec$screen, "welch-like")) {
+  if (is.null(option(options, "selected")) && identical(option(spec, "screen"), "welch-like")) {
     list(cannot_express("screen", "colFtests pools the variances of the two classes; it has no Welch-like form"))
   }
 }

@@ -21,26 +21,27 @@ translate <- function(spec, options) {
     ),
     code = paste(c(
       screen_code(spec),
-      if (!is.null(options$seed)) sprintf("set.seed(%d)", as.integer(options$seed)),
+      if (!is.null(option(options, "seed"))) sprintf("set.seed(%d)", as.integer(option(options, "seed"))),
       paste("model <-", call_code(
-        "LiblineaR::LiblineaR", arguments, c("x_train[, selected, drop = FALSE]", "y_train")
+        "LiblineaR::LiblineaR", arguments,
+        first = c("x_train[, selected, drop = FALSE]", "y_train")
       )),
       "predicted <- predict(model, x_test[, selected, drop = FALSE], proba = TRUE)",
       'probability <- predicted$probabilities[, "1"]',
-      "label <- as.integer(as.character(predicted$predictions))"
-    ), collapse = "\n"),
-    not_expressible = c(
-      screen_gaps(spec, options),
-      if (option(spec, "threshold", 0.5) != 0.5) {
-        list(cannot_express("threshold", "predict labels a row by the sign of its decision value: a cut at 0.5"))
+      if (own_cut(spec)) {
+        "label <- as.integer(as.character(predicted$predictions))"
+      } else {
+        sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
       }
-    ),
+    ), collapse = "\n"),
+    not_expressible = screen_gaps(spec, options),
     added = list()
   )
 }
 
 fit <- function(spec, train, test, options) {
   recorded({
+    refuse(options, c("initial_weights", "row_order", "trace"), "LiblineaR")
     fit_liblinear(spec, train, test, options)
   })
 }
@@ -51,7 +52,7 @@ fit_liblinear <- function(spec, train, test, options) {
     stop("LiblineaR needs a column, and ties left the screen without one", call. = FALSE)
   }
   # The dual solvers (type 1, 3, 7) visit the rows in an order drawn from R's generator.
-  if (!is.null(options$seed)) set.seed(options$seed)
+  if (!is.null(option(options, "seed"))) set.seed(option(options, "seed"))
   arguments <- arguments_liblinear(spec, options)
   model <- do.call(
     LiblineaR::LiblineaR, c(list(data = train$x[, selected, drop = FALSE], target = train$y), arguments)
@@ -61,7 +62,7 @@ fit_liblinear <- function(spec, train, test, options) {
   predicted <- stats::predict(model, test$x[, selected, drop = FALSE], proba = logistic, decisionValues = !logistic)
   score <- if (logistic) predicted$probabilities else predicted$decisionValues
   answer(
-    score[, "1"], as.character(predicted$predictions),
+    score[, "1"], if (own_cut(spec)) as.character(predicted$predictions) else score[, "1"] > spec$threshold,
     parameters = list(coefficients = coefficients_of(model, selected)),
     # The fitted object keeps neither cost nor epsilon; these two are what the call gave or the signature declares.
     effective = list(
@@ -73,9 +74,12 @@ fit_liblinear <- function(spec, train, test, options) {
 }
 
 arguments_liblinear <- function(spec, options) {
-  arguments <- if (is.null(spec$cost)) list() else list(cost = spec$cost)
+  arguments <- if (is.null(option(spec, "cost"))) list() else list(cost = option(spec, "cost"))
   overridden(arguments, options, setdiff(names(formals(LiblineaR::LiblineaR)), c("data", "target", "...")))
 }
+
+# predict labels a row by the sign of its decision value, which is a cut of the probability at 0.5.
+own_cut <- function(spec) option(spec, "threshold", 0.5) == 0.5
 
 # LIBLINEAR writes the decision value of the class that it met first in training, so the signs of W follow the order
 # of the rows; class 1's are wanted. Its intercept is a weight on a constant column of value Bias.

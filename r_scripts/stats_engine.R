@@ -33,7 +33,7 @@ translate <- function(spec, options) {
     code = paste(c(
       screen_code(spec),
       "train <- data.frame(y = y_train, x_train[, selected, drop = FALSE])",
-      paste("model <-", call_code(native, arguments, "data = train")),
+      paste("model <-", call_code(native, arguments, last = "data = train")),
       sprintf("probability <- predict(model, data.frame(x_test[, selected, drop = FALSE])%s)", scale),
       sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
     ), collapse = "\n"),
@@ -44,6 +44,7 @@ translate <- function(spec, options) {
 
 fit <- function(spec, train, test, options) {
   recorded({
+    refuse(options, c("initial_weights", "row_order", "trace"), "stats")
     switch(spec$family,
       lm = fit_lm(spec, train, test, options),
       glm = fit_glm(spec, train, test, options)

@@ -39,7 +39,7 @@ RPY2_PINS = {"rpy2-rinterface": "3.6.5", "rpy2-robjects": "3.6.4"}
 RPY2_FOR_NEW_R = "3.6.6"
 "From this version on, rpy2-rinterface calls functions that R has from 4.5 on."
 
-APT = {"R": "r-base-core r-recommended", "genefilter": "r-bioc-genefilter", "Java": "default-jre-headless"}
+APT = {"R": "r-base-core r-recommended", "genefilter": "r-bioc-genefilter", "Java": "openjdk-17-jre-headless"}
 "What Debian calls the packages that do not come from CRAN or PyPI."
 
 CONDA_COMMAND = "conda install -c conda-forge"
@@ -282,7 +282,9 @@ def apt_command(packages: str) -> str:
 
 def install_r_command() -> str:
     """The shell command that installs the R packages of CRAN that engines need."""
-    return shlex.join(["Rscript", _relative(str(engine_folder("R") / "install.R")), _relative(str(r_library()))])
+    jar = "" if checkout() else f"H2O_JAR_PATH={shlex.quote(str(h2o_jar()))} "
+    script = engine_folder("R") / "install.R"
+    return jar + shlex.join(["Rscript", _relative(str(script)), _relative(str(r_library()))])
 
 
 def comparable(version: str) -> Version:

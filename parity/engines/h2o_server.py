@@ -59,7 +59,9 @@ class H2OServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -164,7 +166,7 @@ class H2OServer:
             "separator": ord(","),
             "single_quotes": "false",
             "number_columns": len(names),
-            "check_header": 1,
+            "check_header": -1,
             "delete_on_done": "true",
             "chunk_size": 2**22,
         }
@@ -207,4 +209,4 @@ def write_csv(path: Path, data: Data, rows: NDArray[Any]) -> None:
 
     # Codes stand for names that data brought: H2O is told the real ones in JSON, where they need no escaping.
     columns = {"label": data.y[rows], **{f"x{i}": data.x[rows, i] for i in range(data.x.shape[1])}}
-    csv.write_csv(pa.table(columns), path)
+    csv.write_csv(pa.table(columns), path, csv.WriteOptions(include_header=False))

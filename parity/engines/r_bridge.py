@@ -83,7 +83,9 @@ def _array(value: np.ndarray[Any, Any]) -> Any:
     import rpy2.rinterface as ri
 
     if value.dtype.kind in "iub" and value.size and -(2**31) < value.min() and value.max() < 2**31:
-        vector = ri.IntSexpVector.from_memoryview(memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.int32)))
+        vector = ri.IntSexpVector.from_memoryview(
+            memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.int32))
+        )
     else:
         vector = ri.FloatSexpVector.from_memoryview(
             memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.float64))

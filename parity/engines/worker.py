@@ -180,3 +180,8 @@ def _test_rows() -> Plain:
     data = _data()
     x = np.asarray(data.x[_setting.test], dtype=np.float64)
     return {"x": x, "features": list(data.features), "rows": _setting.test}
+
+
+def answer_question(engine_id: str, question: str, *arguments: Any) -> Any:
+    """What an engine's `translate` or `defaults` returns, as JSON-ready data."""
+    return jsonable(engine_functions(engine(engine_id))[question](*arguments))

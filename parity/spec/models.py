@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Mode = Literal["shipped", "aligned"]
+Mode = Literal["shipped"]
+"shipped: only what the author wrote is set."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

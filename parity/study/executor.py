@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ import numpy as np
 
 from parity.engines.environment import h2o_jar, java, r_environ
 from parity.engines.worker import Setting, Task, fit, start
+from parity.study.cells import EXPECTED_SECONDS
 from parity.study.store import Result, Store
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ STRIKES = 2
 
 CRASHES = 3
 "After so many crashes without one finished cell in between, the runtime itself is broken and its rest is not tried."
+
+WORKER_SECONDS = 10.0
+"A worker takes 2 to 8 s to load its framework; one more must find at least this much work."
 
 WATCH_SECONDS = 0.2
 "How often the parent looks whether the JVM still lives."
@@ -118,6 +123,7 @@ class Executor:
     def _run_phase(self, phase: Phase, outcome: Outcome, watch: Watcher) -> None:
         while phase.queue and phase.crashes < CRASHES:
             server = self._server if phase.runtime == "h2o" else None
+            waiting = len(phase.queue)
             pool = self._pool(phase)
             try:
                 if server is not None:
@@ -126,6 +132,8 @@ class Executor:
             finally:
                 pool.stop()
                 pool.join()
+            if len(phase.queue) >= waiting:
+                phase.crashes += 1
         while phase.queue:
             reason = f"its runtime '{phase.runtime}' crashed {CRASHES} times in a row: {self._last_words()}"
             self._keep(phase.queue.popleft(), Result("lost", {"reason": reason}, {}), outcome, watch)
@@ -133,11 +141,12 @@ class Executor:
     def _pool(self, phase: Phase) -> ProcessPool:
         from pebble import ProcessPool
 
-        clients = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
+        most = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
+        work = sum(EXPECTED_SECONDS[cell.spec.family] for cell in phase.queue)
         return ProcessPool(
-            max_workers=min(clients, len(phase.queue)),
+            max_workers=min(most, math.ceil(work / WORKER_SECONDS)),
             initializer=start,
-            initargs=[Setting(environ_of(phase.runtime), self._source, self._draws.test, self._log)],
+            initargs=[Setting(environ_of(phase.runtime, phase.queue[0].identity["device"]), self._source, self._draws.test, self._log)],
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -255,12 +264,14 @@ def new_server() -> H2OServer:
     return H2OServer(jar, found.path)
 
 
-def environ_of(runtime: str) -> dict[str, str]:
+def environ_of(runtime: str, device: str = "cpu") -> dict[str, str]:
     """Environment variables of a runtime's workers; what the user has set stays."""
     environ = {name: os.environ.get(name, value) for name, value in ONE_THREAD.items()}
     environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
     if runtime in KERAS_BACKENDS:
         environ["KERAS_BACKEND"] = KERAS_BACKENDS[runtime]
+    if device == "cpu":
+        environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     if runtime in {"r", "r-keras", "h2o"}:
         environ.update(r_environ())
     return environ

@@ -1,0 +1,64 @@
+# `make` alone lists what can be made.
+
+PARITY := .venv/bin/parity
+PYTHON := .venv/bin/python
+OUT ?= out/leek2017
+PYTEST_ARGS ?=
+
+# Without R its own checks are left out, but never in CI.
+R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test figure test checks lint types lint-r test-r no-r test-python test-kill bench wheel clean spotless
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## R, Java, .venv and the R library: what is missing, and nothing else
+	@bash setup/setup.sh
+
+figure: setup ## the figure of 2017 through today's engines, in out/leek2017
+	$(PARITY) reproduce leek2017 --out $(OUT)
+
+test: setup-test ## every check: ruff, mypy, lintr, testthat, pytest
+	@$(MAKE) --no-print-directory checks
+
+checks: lint types $(R_CHECKS) test-python
+
+setup-test:
+	@bash setup/setup.sh --test
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy --strict parity
+
+lint-r:
+	Rscript setup/lint.R
+
+test-r:
+	R_LIBS=$(or $(PARITY_R_LIBRARY),$(CURDIR)/.r-library):$(R_LIBS) Rscript tests/r/testthat.R
+
+no-r:
+	@echo "no R here: R's own lint and tests are left out. To mend it: make setup, as a user who may use apt-get"
+
+test-python:
+	$(PYTHON) -m pytest -m "not kill" $(PYTEST_ARGS)
+
+test-kill: setup-test ## workers, servers and runs killed at random moments (minutes)
+	$(PYTHON) -m pytest -m kill --timeout 1800 $(PYTEST_ARGS)
+
+bench: setup ## wall time of parity against a plain R script of the same experiment (minutes)
+	$(PYTHON) benchmarks/leek2017/run.py
+
+wheel: setup-test ## dist/*.whl, R files included
+	$(PYTHON) -m build --wheel
+
+clean: ## remove what was built, drawn and cached
+	rm -rf build dist out .setup .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+spotless: clean ## the same, and .venv and the R library
+	rm -rf .venv .r-library

@@ -1,0 +1,231 @@
+"""What `parity run` and `parity reproduce` do between the request and the last line that they print."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from parity.errors import RequestError, unknown
+
+if TYPE_CHECKING:
+    from parity.run import Run
+    from parity.spec.study import Study
+    from parity.study.cells import Cell
+    from parity.study.store import Result
+
+def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: bool, **options: Any) -> int:
+    """`parity run`."""
+    study = _with_options(_study(study_name), options)
+    done = _run(study, store, quiet=quiet, **options, rerun=f"parity run {study_name} --store {store}")
+    if json_to:
+        from parity.cli import _print_document
+
+        _print_document(done.document, json_to)
+    if not quiet and json_to != "-":
+        _print_curves(done.document)
+        _print_shortfalls(done.document)
+        click.echo(_account(done))
+    return _exit_code(done)
+
+
+def reproduce_and_draw(
+    preset: str, quick: bool, out: Path, store: Path | None, *, json_to: str | None, quiet: bool, **options: Any
+) -> int:
+    """`parity reproduce`."""
+    from parity.report.document import write
+    from parity.report.figure import CannotDraw, multiples_figure, original_figure
+    from parity.report.markdown import markdown
+    from parity.spec.study import preset as preset_named
+    from parity.spec.study import quick as quickened
+
+    study = preset_named(preset)
+    study = _with_options(quickened(study) if quick else study, options)
+    _make_folder(out)
+    rerun = f"parity reproduce {preset}{' --quick' if quick else ''} --out {out}"
+    is_leek = preset == "leek2017"
+    done = _run(
+        study, store or out / "parity.sqlite", quiet=quiet, **options, published=is_leek, rerun=rerun
+    )
+    pictures, troubles = [], []
+    drawings: list[tuple[str, str, Callable[[dict[str, Any], Path], list[Path]]]] = [
+        ("engines", "Every engine beside the baselines", multiples_figure)
+    ]
+    if is_leek:
+        drawings.insert(0, ("figure", "The figure of 2017, drawn again", original_figure))
+    for name, title, draw in drawings:
+        try:
+            drawn = draw(done.document, out / name)
+            pictures.append({"title": title, "file": drawn[0].name})
+        except CannotDraw as error:
+            troubles.append(f"{name}: not drawn ({error})")
+    write(done.document, out / "parity.json")
+    (out / "report.md").write_text(markdown(done.document, pictures))
+    if json_to:
+        from parity.cli import _print_document
+
+        _print_document(done.document, json_to)
+    if not quiet and json_to != "-":
+        for comparison in done.document["comparisons"]:
+            click.echo(_line(comparison))
+        _print_shortfalls(done.document)
+        for trouble in troubles:
+            click.echo(trouble, err=True)
+        click.echo(_account(done))
+        made = [out / p["file"] for p in pictures] + [out / "report.md", out / "parity.json"]
+        click.echo("see " + ", ".join(map(str, made)))
+    return _exit_code(done)
+
+
+def _study(name: str) -> Study:
+    from parity.spec.study import PRESETS, preset, read_study
+
+    if name in PRESETS:
+        return preset(name)
+    if name.endswith(".toml") or Path(name).exists():
+        return read_study(Path(name))
+    raise unknown("preset", name, PRESETS)
+
+
+def _with_options(study: Study, options: dict[str, Any]) -> Study:
+    draws, data_path = options.pop("draws"), options.pop("data_path")
+    if draws is not None:
+        study = dataclasses.replace(study, protocol=dataclasses.replace(study.protocol, draws=draws))
+    if data_path is not None:
+        study = dataclasses.replace(study, data=dataclasses.replace(study.data, reference=data_path))
+    return study
+
+
+def _run(
+    study: Study,
+    store: Path,
+    *,
+    quiet: bool,
+    engine_ids: Sequence[str],
+    device: str,
+    jobs: int | None,
+    published: bool = False,
+    rerun: str,
+) -> Run:
+    from parity.run import run_study
+
+    with _progress(quiet) as follow:
+        return run_study(
+            study,
+            store,
+            engines=engine_ids,
+            device=device,
+            jobs=jobs or 0,
+            follow=follow,
+            published=published,
+            rerun=rerun,
+        )
+
+
+class _progress:
+    """A progress bar with an estimate of the time left; nothing where nobody watches."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+        self._shown = not quiet and self._console.is_terminal
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[Sequence[Cell]], Callable[[Cell, Result], object]]:
+        return self._follow
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _follow(self, cells: Sequence[Cell]) -> Callable[[Cell, Result], object]:
+        if not self._shown or not cells:
+            return lambda cell, result: None
+        from parity.study.cells import EXPECTED_SECONDS
+
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = ("{task.fields[doing]}", "{task.fields[done]}/{task.fields[cells]} cells")
+        self._bar = Progress(
+            TextColumn(columns[0], markup=False),
+            BarColumn(),
+            TextColumn(columns[1], markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        total = sum(EXPECTED_SECONDS[cell.spec.family] for cell in cells)
+        task = self._bar.add_task("", total=total, doing="starting", done=0, cells=len(cells))
+        self._bar.start()
+        finished = 0
+
+        def tell(cell: Cell, result: Result) -> None:
+            nonlocal finished
+            finished += 1
+            doing = f"{cell.engine.id} {cell.method} n={cell.draw.n}"
+            self._bar.update(task, advance=EXPECTED_SECONDS[cell.spec.family], doing=doing, done=finished)
+
+        return tell
+
+
+def _print_curves(document: dict[str, Any]) -> None:
+    sizes = sorted({p["n"] for c in document["curves"] for p in c["points"]})
+    if not sizes:
+        return
+    from parity.cli import _columns
+
+    rows = [["method", "engine", *(f"n={n}" for n in sizes)]]
+    for curve in [*document["curves"], *({**b, "method": "baseline", "engine": b["baseline"]} for b in document["baselines"])]:
+        means = {p["n"]: f"{p['mean']:.3f}" for p in curve["points"]}
+        rows.append([curve["method"], curve["engine"], *(means.get(n, "–") for n in sizes)])
+    click.echo(f"mean test accuracy over {document['study']['protocol']['draws']} draws, labels as each framework gives them")
+    _columns(rows)
+
+
+def _print_shortfalls(document: dict[str, Any]) -> None:
+    for entry in document["not_run"]:
+        mend = f"; mend: {entry['mend']}" if entry["mend"] else ""
+        click.echo(f"{entry['engine']}: not run ({entry['reason']}){mend}", err=True)
+    from parity.report.markdown import troubles
+
+    for trouble in troubles(document["cells"]):
+        click.echo(
+            f"{trouble['engine']} {trouble['method']}: {trouble['count']} cells {trouble['status']} ({trouble['reason']})",
+            err=True,
+        )
+
+
+def _line(comparison: dict[str, Any]) -> str:
+    gap = "" if comparison["gap"] is None else f"  distance {comparison['gap']:.3f}"
+    tolerance = comparison["tolerance"]["value"]
+    allowed = "" if tolerance is None else f" (tolerance {tolerance:g})"
+    why = f" ({comparison['reason']})" if comparison["reason"] else ""
+    return f"{comparison['left']['name']}  ~  {comparison['right']['name']}: {comparison['verdict']}{why}{gap}{allowed}"
+
+
+def _account(done: Run) -> str:
+    fitted, outcome = sum(done.outcome.fitted.values()), done.outcome
+    took = f"{fitted:,} cells fitted in {outcome.wall:.0f} s" if fitted else "nothing to fit"
+    return f"{took}, {outcome.known:,} were in the store"
+
+
+def _exit_code(done: Run) -> int:
+    from parity.cli import COMPARISON_FAILED, DONE, NOTHING_COMPARED
+    from parity.report.document import failed
+
+    if not any(cell["status"] == "done" for cell in done.document["cells"]):
+        return NOTHING_COMPARED
+    return COMPARISON_FAILED if failed(done.document) else DONE
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"folder {out} cannot be made: {error.strerror}; name another --out") from error

@@ -1,0 +1,61 @@
+"""The one judge of every engine's answers: scores from labels and probabilities alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
+"A probability of exactly 0 or 1 that is wrong would cost an infinite log loss; scikit-learn's log_loss clips alike."
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one fit does on the test rows."""
+
+    accuracy: float
+    "Share of rows whose label, as the framework's own predict gives it, is right."
+    accuracy_by_probability: float
+    "Share of rows that are right when the probability of class 1 is cut at 0.5."
+    log_loss: float | None
+    "Mean negative log likelihood in nats; None where the predicted values are no probabilities (least squares)."
+
+
+def score(label: NDArray[np.int8], probability: NDArray[np.float64], truth: NDArray[np.int8]) -> Score:
+    """Score one fit. All three arrays are (n_test,); truth and label hold 0 and 1."""
+    is_probability = bool(((probability >= 0) & (probability <= 1)).all())
+    return Score(
+        accuracy=float((label == truth).mean()),
+        accuracy_by_probability=float(((probability > 0.5) == (truth == 1)).mean()),
+        log_loss=log_loss(probability, truth) if is_probability else None,
+    )
+
+
+def log_loss(probability: NDArray[np.float64], truth: NDArray[np.int8]) -> float:
+    """Mean negative log likelihood in nats of (n,) probabilities of class 1."""
+    p = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    return float(-np.where(truth == 1, np.log(p), np.log1p(-p)).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Accuracy over the draws of one size."""
+
+    n: int
+    draws: int
+    mean: float
+    sd: float | None
+    "Sample standard deviation (n - 1); None with one draw."
+    p10: float
+    p90: float
+
+
+def point(n: int, accuracies: Sequence[float]) -> Point:
+    """Mean, standard deviation and 10 % and 90 % quantiles (linear interpolation, R's type 7) of (draws,) accuracies."""
+    values = np.asarray(accuracies, dtype=np.float64)
+    p10, p90 = np.quantile(values, [0.1, 0.9])
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    return Point(n, len(values), float(values.mean()), sd, float(p10), float(p90))

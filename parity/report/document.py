@@ -1,0 +1,178 @@
+"""parity.json: everything that a report, a picture or a test says about a study, computed once from the store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.compare.baselines import BASELINES, baseline_accuracies
+from parity.compare.referee import point, score
+from parity.compare.tolerance import PUBLISHED_CURVE
+from parity.compare.verdict import FAILURES, Comparison, Kind
+from parity.report.published import CURVES, published_curve
+from parity.spec.models import plain
+
+if TYPE_CHECKING:
+    from parity.data import Data
+    from parity.spec.protocol import Draws
+    from parity.spec.study import Study
+    from parity.study.cells import Cell
+    from parity.study.store import Store
+
+SCHEMA = "parity/1"
+SCHEMA_FILE = Path(__file__).with_name("parity.schema.json")
+
+PUBLISHED_DRAWS = 5
+"Draws behind each mean of the published curve; with fewer the distance from it says nothing."
+
+
+def study_document(
+    study: Study,
+    data: Data,
+    draws: Draws,
+    cells: Sequence[Cell],
+    store: Store,
+    not_run: Sequence[dict[str, str]],
+    environment: dict[str, Any],
+    *,
+    published: bool = False,
+    rerun: str = "",
+) -> dict[str, Any]:
+    """The document of a study. cells: what was asked for; not_run: {"engine", "reason", "mend"} of what could not be."""
+    records = [_record(cell, store, data, draws) for cell in cells]
+    curves = _curves(records)
+    comparisons = [c.document() for c in _against_published(study, curves, not_run, rerun)] if published else []
+    return {
+        "schema": SCHEMA,
+        "kind": "study",
+        "environment": environment,
+        "study": {
+            "name": study.name,
+            "data": {"name": data.name, "sha256": data.sha256, "rows": len(data.x), "features": len(data.features)},
+            "protocol": asdict(study.protocol),
+            "test_rows": len(draws.test),
+            "methods": {method: plain(spec) for method, spec in study.methods.items()},
+            "mode": study.mode,
+            "overrides": study.overrides,
+        },
+        "cells": records,
+        "curves": curves,
+        "baselines": _baselines(data, draws),
+        "not_run": list(not_run),
+        "comparisons": comparisons,
+        "counts": dict(Counter(c["verdict"] for c in comparisons)),
+    }
+
+
+def document(kind: str, environment: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """A document that compares nothing: a listing of engines, findings or translations."""
+    return {
+        "schema": SCHEMA,
+        "kind": kind,
+        "environment": environment,
+        "comparisons": [],
+        "counts": {},
+        **content,
+    }
+
+
+def write(document: dict[str, Any], path: Path) -> None:
+    """Write a document so that a reader never sees half of it."""
+    partial = path.with_suffix(path.suffix + ".part")
+    partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    partial.replace(path)
+
+
+def failed(document: dict[str, Any]) -> bool:
+    """Whether any comparison in it failed."""
+    return any(c["verdict"] in FAILURES for c in document["comparisons"])
+
+
+def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any]:
+    result = store.get(cell.key)
+    record: dict[str, Any] = {
+        "key": cell.key,
+        "engine": cell.engine.id,
+        "method": cell.method,
+        "n": cell.draw.n,
+        "draw": cell.draw.index,
+        "ones": int(data.y[cell.draw.rows].sum()),
+        "status": result.status if result else "missing",
+        "reason": result.reason if result else "it was not fitted before the run ended",
+    }
+    if result is None or result.status != "done":
+        return record
+    truth = data.y[draws.test]
+    facts = result.facts
+    return {
+        **record,
+        **asdict(score(result.arrays["label"], result.arrays["probability"], truth)),
+        **{name: facts.get(name) for name in ("seconds", "iterations", "converged", "updates", "selected", "messages")},
+    }
+
+
+def _curves(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    grouped: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        if record["status"] == "done":
+            grouped[record["engine"], record["method"]][record["n"]].append(record["accuracy"])
+    return [
+        {"engine": engine, "method": method, "points": [asdict(point(n, sizes[n])) for n in sorted(sizes)]}
+        for (engine, method), sizes in grouped.items()
+    ]
+
+
+def _baselines(data: Data, draws: Draws) -> list[dict[str, Any]]:
+    by_size: dict[str, dict[int, list[float]]] = {name: defaultdict(list) for name in BASELINES}
+    for draw in draws.train:
+        for name, accuracy in baseline_accuracies(data, draw, draws.test).items():
+            by_size[name][draw.n].append(accuracy)
+    return [
+        {"baseline": name, "meaning": BASELINES[name], "points": [asdict(point(n, sizes[n])) for n in sorted(sizes)]}
+        for name, sizes in by_size.items()
+    ]
+
+
+def _against_published(
+    study: Study, curves: Sequence[dict[str, Any]], not_run: Sequence[dict[str, str]], rerun: str
+) -> Iterable[Comparison]:
+    """Each original engine's curve against the one published: mean absolute distance over the sizes both have."""
+    reasons = {entry["engine"]: entry["reason"] for entry in not_run}
+    for name, (engine, method) in CURVES.items():
+        sides = {"left": f"{engine} {method}", "right": f"published {name}", "what": "mean accuracy by size"}
+        ours = next((c for c in curves if (c["engine"], c["method"]) == (engine, method)), None)
+        if ours is None:
+            reason = reasons.get(engine, "it was not asked for")
+            yield Comparison(**sides, verdict=Kind.NOT_RUN, reason=reason, rerun=rerun)
+            continue
+        theirs = {p.n: p.mean for p in published_curve(name)}
+        shared = [p for p in ours["points"] if p["n"] in theirs]
+        gap = float(np.mean([abs(p["mean"] - theirs[p["n"]]) for p in shared])) if shared else None
+        yield Comparison(
+            **sides,
+            **_judged(gap, shared, len(theirs)),
+            left_value=float(np.mean([p["mean"] for p in shared])) if shared else None,
+            right_value=float(np.mean([theirs[p["n"]] for p in shared])) if shared else None,
+            gap=gap,
+            tolerance=PUBLISHED_CURVE.value,
+            tolerance_reason=PUBLISHED_CURVE.reason,
+            rerun=rerun,
+        )
+
+
+def _judged(gap: float | None, shared: Sequence[dict[str, Any]], sizes: int) -> dict[str, Any]:
+    if gap is None:
+        return {"verdict": Kind.NOT_COMPARABLE, "reason": "no size in common with the published curve"}
+    fewest = min(p["draws"] for p in shared)
+    if len(shared) < sizes or fewest < PUBLISHED_DRAWS:
+        needed = f"{PUBLISHED_DRAWS} draws at all {sizes} sizes"
+        return {"verdict": Kind.INCONCLUSIVE, "reason": f"{fewest} at {len(shared)} sizes; {needed} settle it"}
+    if gap <= PUBLISHED_CURVE.value:
+        return {"verdict": Kind.WITHIN_TOLERANCE}
+    return {"verdict": Kind.DIFFERENT_UNEXPLAINED, "reason": "the curve has moved since 2017"}

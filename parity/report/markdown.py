@@ -1,0 +1,64 @@
+"""The one-page Markdown report of a study, from its document alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+TEMPLATE = Path(__file__).with_name("report.md.j2")
+
+LONGEST_CELL = 160
+"Characters of a reason that a table shows; parity.json has all of it."
+
+
+def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) -> str:
+    """The report as Markdown. pictures: {"title", "file"} with file relative to the report."""
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=True)
+    environment.filters["cell"] = table_cell
+    sizes = sorted({p["n"] for curve in [*document["curves"], *document["baselines"]] for p in curve["points"]})
+    return environment.from_string(TEMPLATE.read_text()).render(
+        study=document["study"],
+        pictures=pictures,
+        comparisons=document["comparisons"],
+        sizes=sizes,
+        curves=sorted(map(_with_sizes, document["curves"]), key=lambda c: (c["method"], c["engine"])),
+        baselines=[_with_sizes(line) for line in document["baselines"]],
+        not_run=document["not_run"],
+        troubles=troubles(document["cells"]),
+        environment=sorted(_flat(document["environment"])),
+    )
+
+
+def table_cell(text: Any) -> str:
+    """Text that stays inside its table cell and is shown, never interpreted, whatever characters it brings."""
+    line = " ".join(str(text).split())
+    line = line if len(line) <= LONGEST_CELL else line[: LONGEST_CELL - 1] + "…"
+    for character, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'"), ("[", "\\[")):
+        line = line.replace(character, shown)
+    return line
+
+
+def _with_sizes(curve: dict[str, Any]) -> dict[str, Any]:
+    return {**curve, "by_size": {p["n"]: f"{p['mean']:.3f}" for p in curve["points"]}}
+
+
+def troubles(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cells without a fit, counted by engine, method, status and reason."""
+    counted = Counter((c["engine"], c["method"], c["status"], c["reason"]) for c in cells if c["status"] != "done")
+    names = ("engine", "method", "status", "reason")
+    return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in counted.items()]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            lines.extend(_flat(value, f"{prefix}{name} "))
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append((f"{prefix}{name}", "none" if shown in (None, "") else str(shown)))
+    return lines

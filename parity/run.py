@@ -1,0 +1,136 @@
+"""From a study to its document: choose the engines that run here, make the draws, fit what is missing, score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.errors import NothingCompared, RequestError
+
+if TYPE_CHECKING:
+    from parity.data import Data
+    from parity.engines.sheet import Engine
+    from parity.spec.protocol import Draws
+    from parity.spec.study import Study
+    from parity.study.cells import Cell
+    from parity.study.executor import Outcome
+    from parity.study.store import Result
+
+Follow = Callable[["Sequence[Cell]"], "Callable[[Cell, Result], object]"]
+"Given the cells to fit, returns what is to be told of each one as it is finished."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What a run needed and did."""
+
+    document: dict[str, Any]
+    data: Data
+    draws: Draws
+    outcome: Outcome
+    notes: list[str] = field(default_factory=list)
+
+
+def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
+    """The engines asked for, or all that fit one of the study's methods, in the sheet's order."""
+    from parity.engines.sheet import engine, engines
+
+    families = {spec.family for spec in study.methods.values()}
+    asked = list(named) or list(study.engines or ())
+    for engine_id in study.overrides:
+        engine(engine_id)
+    if not asked:
+        return [e for e in engines().values() if families & set(e.fits)]
+    chosen = {engine(engine_id).id: engine(engine_id) for engine_id in asked}
+    for one in chosen.values():
+        if not families & set(one.fits):
+            raise RequestError(
+                f"engine {one.id} fits {', '.join(one.fits)}, and study {study.name} asks for "
+                f"{', '.join(sorted(families))}; `parity engines` lists who fits what"
+            )
+    return [e for e in engines().values() if e.id in chosen]
+
+
+def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+    """Engines that run here with their versions, and the rest as {"engine", "reason", "mend"}."""
+    from parity.engines.environment import gpus, missing, versions
+    from parity.engines.sheet import engine_file
+
+    running, idle = {}, []
+    for engine in engines:
+        gaps = [gap for gap in missing(engine) if gap.blocking]
+        if gaps:
+            found = f"found {gaps[0].found}" if gaps[0].found else "not installed"
+            reason = f"needs {gaps[0].package} {gaps[0].wanted}, {found}"
+            idle.append({"engine": engine.id, "reason": reason, "mend": gaps[0].mend})
+        elif device == "gpu" and engine.capabilities["gpu"] is not True:
+            idle.append({"engine": engine.id, "reason": "it has no GPU backend", "mend": ""})
+        elif device == "gpu" and not gpus():
+            idle.append({"engine": engine.id, "reason": "no GPU", "mend": ""})
+        else:
+            code = hashlib.sha256(engine_file(engine).read_bytes()).hexdigest()
+            running[engine.id] = {**{k: str(v) for k, v in versions(engine).items()}, "file": code}
+    return running, idle
+
+
+def run_study(
+    study: Study,
+    store_path: Path,
+    *,
+    engines: Sequence[str] = (),
+    device: str = "cpu",
+    jobs: int = 0,
+    follow: Follow = lambda cells: lambda cell, result: None,
+    published: bool = False,
+    rerun: str = "",
+) -> Run:
+    """Fit what the store lacks and return the study's document.
+
+    Raises RequestError for a wrong request, before anything is fitted, and NothingCompared where no engine runs here.
+    """
+    from parity.data import load
+    from parity.engines.environment import describe
+    from parity.report.document import study_document
+    from parity.spec.protocol import make_draws
+    from parity.study.cells import plan
+    from parity.study.executor import Executor
+    from parity.study.store import Store
+
+    chosen = wanted_engines(study, engines)
+    data = load(study.data)
+    draws = make_draws(study.protocol, data)
+    running, idle = able(chosen, device)
+    if not running:
+        reasons = "; ".join(f"{e['engine']}: {e['reason']}" for e in idle)
+        raise NothingCompared(f"no engine of {study.name} runs here ({reasons}); see `parity doctor`")
+    cells = plan(study, data, draws, running, device)
+    with Store(store_path, writing=True) as store:
+        done = store.finished(cell.key for cell in cells)
+        watch = follow([cell for cell in cells if cell.key not in done])
+        outcome = Executor(store, study.data, data, draws, jobs=jobs).run(cells, watch)
+        document = study_document(
+            study, data, draws, cells, store, idle, describe(), published=published, rerun=rerun
+        )
+    return Run(document, data, draws, outcome)
+
+
+def translation(method: str, engine_id: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The native call of a method on one engine, without fitting: {"calls", "code", "not_expressible", "added"}."""
+    from parity.engines.sheet import engine as engine_named
+    from parity.engines.sheet import engines
+    from parity.spec.models import plain
+    from parity.spec.study import method_named
+    from parity.study.ask import ask
+
+    spec, engine = method_named(method), engine_named(engine_id)
+    if spec.family not in engine.fits:
+        able_to = [e.id for e in engines().values() if spec.family in e.fits]
+        raise RequestError(f"engine {engine_id} does not fit {method}; these do: {', '.join(able_to)}")
+    running, idle = able([engine])
+    if not running:
+        raise NothingCompared(f"{engine_id} does not run here: {idle[0]['reason']}; mend: {idle[0]['mend']}")
+    answer: dict[str, Any] = ask(engine, "translate", plain(spec), {"overrides": overrides or {}})
+    return answer

@@ -1,0 +1,186 @@
+# h2o.glm and h2o.deeplearning of the R client, on a server that the caller started.
+
+# contract.R lies beside this file, whether source() or sys.source() reads it and from whichever directory.
+source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(frame) {
+  dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
+})), "."), "contract.R")), local = TRUE)
+source(beside("h2o_frames.R"), local = TRUE)
+
+defaults <- function(family) {
+  switch(family,
+    mlp = declared("h2o::h2o.deeplearning", h2o::h2o.deeplearning),
+    c(declared("genefilter::colFtests", genefilter::colFtests), declared("h2o::h2o.glm", h2o::h2o.glm))
+  )
+}
+
+translate <- function(spec, options) {
+  if (spec$family == "mlp") translate_mlp(spec, options) else translate_glm(spec, options)
+}
+
+fit <- function(spec, train, test, options) {
+  recorded({
+    refuse(options, c("initial_weights", "row_order", "trace"), "H2O")
+    attach_server(option(options, "server"))
+    switch(spec$family,
+      lm = ,
+      glm = fit_glm(spec, train, test, options),
+      mlp = fit_mlp(spec, train, test, options)
+    )
+  })
+}
+
+fit_glm <- function(spec, train, test, options) {
+  selected <- screen(spec, train, options)
+  if (length(selected) == 0) stop("h2o.glm needs a column, and ties left the screen without one", call. = FALSE)
+  frames <- frames_of(train, test, selected, numeric_label = spec$family == "lm", options)
+  model <- do.call(h2o::h2o.glm, c(
+    list(x = selected, y = "label", training_frame = frames$train), arguments_glm(spec, options)
+  ))
+  predicted <- predictions(model, frames)
+  answer(
+    if (spec$family == "lm") predicted$predict else predicted$p1,
+    if (spec$family == "lm") predicted$predict > spec$threshold else as.character(predicted$predict),
+    parameters = list(coefficients = coefficients_of(model, selected)),
+    effective = plain_scalars(model@allparameters),
+    iterations = model@model$model_summary$number_of_iterations, selected = selected
+  )
+}
+
+fit_mlp <- function(spec, train, test, options) {
+  frames <- frames_of(train, test, colnames(train$x), numeric_label = FALSE, options)
+  model <- do.call(h2o::h2o.deeplearning, c(
+    list(x = colnames(train$x), y = "label", training_frame = frames$train), arguments_mlp(spec, options)
+  ))
+  history <- model@model$scoring_history
+  effective <- plain_scalars(model@allparameters)
+  # The server keeps the model of the best score, so the last row can be an earlier one: the furthest counts.
+  samples <- max(history$samples)
+  parameters <- if (isTRUE(option(options, "weights"))) weights_of(model, length(spec$hidden) + 1)
+  predicted <- predictions(model, frames)
+  answer(
+    predicted$p1, as.character(predicted$predict),
+    parameters = parameters, effective = effective,
+    iterations = max(history$epochs), updates = samples / effective$mini_batch_size
+  )
+}
+
+arguments_glm <- function(spec, options) {
+  arguments <- list(family = switch(spec$family, lm = "gaussian", glm = "binomial"))
+  arguments$seed <- option(options, "seed")
+  overridden(arguments, options, setdiff(names(formals(h2o::h2o.glm)), c("x", "y", "training_frame")))
+}
+
+arguments_mlp <- function(spec, options) {
+  dropout <- option(spec, "dropout", 0)
+  sgd <- identical(option(spec, "optimizer"), "sgd")
+  whole <- identical(option(spec, "stopping"), "none")
+  arguments <- list(
+    activation = paste0(switch(spec$activation, tanh = "Tanh", relu = "Rectifier"), if (dropout > 0) "WithDropout"),
+    hidden = as.integer(unlist(spec$hidden)), epochs = spec$epochs,
+    hidden_dropout_ratios = if (dropout > 0) rep(dropout, length(spec$hidden)),
+    loss = if (!is.null(option(spec, "loss"))) "CrossEntropy",
+    adaptive_rate = if (sgd) FALSE, rate = if (sgd) option(spec, "learning_rate"),
+    momentum_start = if (sgd) option(spec, "momentum"), momentum_stable = if (sgd) option(spec, "momentum"),
+    nesterov_accelerated_gradient = if (sgd) option(spec, "nesterov"),
+    mini_batch_size = option(spec, "batch_size"),
+    standardize = switch(option(spec, "input_scaling", "own"), standardize = TRUE, none = FALSE),
+    # UniformAdaptive draws from +-sqrt(6 / (fan in + fan out)), which is Glorot's interval (Neurons.java).
+    initial_weight_distribution = if (identical(option(spec, "init"), "glorot-uniform")) "UniformAdaptive",
+    # Three rules end training early or go back to an earlier model: convergence of the score, no error left on
+    # the training rows, and the best model's return.
+    stopping_rounds = if (whole) 0, classification_stop = if (whole) -1,
+    overwrite_with_best_model = if (whole) FALSE,
+    export_weights_and_biases = if (isTRUE(option(options, "weights"))) TRUE,
+    # Threads race for the weights, so that a seed alone repeats nothing.
+    seed = option(options, "seed"), reproducible = if (!is.null(options[["seed"]])) TRUE
+  )
+  overridden(
+    Filter(Negate(is.null), arguments), options,
+    setdiff(names(formals(h2o::h2o.deeplearning)), c("x", "y", "training_frame"))
+  )
+}
+
+translate_glm <- function(spec, options) {
+  arguments <- arguments_glm(spec, options)
+  least_squares <- spec$family == "lm"
+  list(
+    calls = list(
+      native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"),
+      native_call_with("h2o::h2o.glm", arguments)
+    ),
+    code = paste(c(
+      screen_code(spec),
+      if (least_squares) "label <- y_train" else "label <- factor(y_train)",
+      "train <- h2o::as.h2o(data.frame(label = label, x_train[, selected, drop = FALSE]))",
+      paste("model <-", call_code(
+        "h2o::h2o.glm", arguments,
+        first = c("x = colnames(x_train)[selected]", 'y = "label"', "training_frame = train")
+      )),
+      "predicted <- as.data.frame(h2o::h2o.predict(model, h2o::as.h2o(data.frame(x_test))))",
+      if (least_squares) {
+        c(
+          "probability <- predicted$predict",
+          sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
+        )
+      } else {
+        c("probability <- predicted$p1", "label <- as.integer(as.character(predicted$predict))")
+      }
+    ), collapse = "\n"),
+    not_expressible = c(screen_gaps(spec, options), if (!least_squares) list(own_threshold())),
+    added = list()
+  )
+}
+
+translate_mlp <- function(spec, options) {
+  arguments <- arguments_mlp(spec, options)
+  gap <- function(parameter, unless, reason) {
+    if (!is.null(spec[[parameter]]) && !unless) list(cannot_express(parameter, reason))
+  }
+  sgd <- identical(option(spec, "optimizer"), "sgd")
+  needs_sgd <- "only plain SGD takes it; H2O's ADADELTA does not"
+  list(
+    calls = list(native_call_with("h2o::h2o.deeplearning", arguments)),
+    code = paste(
+      "train <- h2o::as.h2o(data.frame(label = factor(y_train), x_train))",
+      paste("model <-", call_code(
+        "h2o::h2o.deeplearning", arguments,
+        first = c("x = colnames(x_train)", 'y = "label"', "training_frame = train")
+      )),
+      "predicted <- as.data.frame(h2o::h2o.predict(model, h2o::as.h2o(data.frame(x_test))))",
+      "probability <- predicted$p1", "label <- as.integer(as.character(predicted$predict))",
+      sep = "\n"
+    ),
+    not_expressible = c(
+      gap("output", identical(option(spec, "output"), "softmax"), "H2O's output for two classes is two softmax units"),
+      gap("optimizer", sgd, "H2O has ADADELTA and plain SGD"),
+      gap("learning_rate", sgd, needs_sgd), gap("momentum", sgd, needs_sgd), gap("nesterov", sgd, needs_sgd),
+      gap("learning_rate_decay", FALSE, "rate_annealing falls with the samples seen and rate_decay with the layer"),
+      gap("input_scaling", !identical(option(spec, "input_scaling"), "divide-by-255"), "H2O has standardize alone"),
+      gap("init", identical(option(spec, "init"), "glorot-uniform"), "H2O has no initial distribution of He's width"),
+      if (!is.null(option(spec, "threshold"))) list(own_threshold())
+    ),
+    added = if (is.null(option(options, "seed"))) {
+      list()
+    } else {
+      list(added("reproducible", TRUE, "a seed repeats a fit only on one thread"))
+    }
+  )
+}
+
+own_threshold <- function() {
+  cannot_express("threshold", "h2o.predict cuts where F1 is largest on the training rows, and takes no other cut")
+}
+
+coefficients_of <- function(model, selected) {
+  coefficients <- h2o::h2o.coef(model)
+  # A column that H2O left out (constant) has no coefficient.
+  as.list(stats::setNames(coefficients[c("Intercept", selected)], c("(intercept)", selected)))
+}
+
+weights_of <- function(model, layers) {
+  # H2O keeps (out, in).
+  list(
+    weights = lapply(seq_len(layers), function(i) unname(t(as.matrix(h2o::h2o.weights(model, i))))),
+    biases = lapply(seq_len(layers), function(i) as.array(as.matrix(h2o::h2o.biases(model, i))[, 1]))
+  )
+}

@@ -1,0 +1,77 @@
+skip_if_not_installed("h2o")
+skip_if_not_installed("genefilter")
+server <- h2o_server()
+skip_if(is.null(server), "H2O_JAR_PATH names no jar, there is no Java, or the server did not start")
+
+train <- drawn_rows(60, 6)
+test <- drawn_rows(40, 6, seed = 2)
+h2o_engine <- engine("h2o")
+
+test_that("a server of another name is refused", {
+  expect_error(
+    engine("h2o")$fit(mlp(), train, test, list(server = list(url = server$url, name = "another"))),
+    paste0("is called '", server$name, "', not 'another'")
+  )
+})
+
+test_that("the label is the predict column: cut where F1 is largest on the training rows, not at 0.5", {
+  result <- h2o_engine$fit(mlp(), train, test, list(server = server))
+  expect_identical(sort(unique(result$label)), 0:1)
+  # One cut separates the labels, and it is H2O's own.
+  expect_gt(min(result$probability[result$label == 1]), max(result$probability[result$label == 0]))
+})
+
+test_that("a seed repeats a network exactly, because it also asks for one thread", {
+  fitted <- function() h2o_engine$fit(mlp(), train, test, list(server = server, seed = 4L))$probability
+  expect_identical(fitted(), fitted())
+  translated <- h2o_engine$translate(mlp(), list(seed = 4L))
+  expect_identical(translated$added[[1]]$parameter, "reproducible")
+})
+
+test_that("rows that are on the server already give the same answer as rows that are uploaded", {
+  rows <- rbind(train$x, test$x)
+  stack <- h2o::as.h2o(data.frame(label = factor(c(train$y, test$y)), rows), "stack")
+  tested <- h2o::as.h2o(data.frame(label = factor(test$y), test$x), "tested")
+  on_server <- list(test = "tested", stack = "stack", first = 10L, last = 60L)
+  cut <- list(x = train$x[11:60, ], y = train$y[11:60])
+  for (spec in list(leekasso("lm"), mlp())) {
+    uploaded <- h2o_engine$fit(spec, cut, test, list(server = server, seed = 1L))
+    served <- h2o_engine$fit(spec, cut, test, list(server = server, seed = 1L, frames = on_server))
+    # as.h2o writes 15 digits, so the uploaded rows are not the same to the last bit.
+    expect_equal(served$probability, uploaded$probability, tolerance = 1e-6)
+    expect_identical(served$label, uploaded$label)
+  }
+  expect_setequal(h2o::h2o.ls()$key, c("stack", "tested"))
+  h2o::h2o.rm(c("stack", "tested"))
+})
+
+test_that("h2o.glm penalises by default and agrees with lm without a penalty", {
+  penalised <- h2o_engine$fit(leekasso("lm"), train, test, list(server = server))
+  expect_gt(penalised$effective$lambda, 0)
+  free <- h2o_engine$fit(leekasso("lm"), train, test, list(server = server, overrides = list(lambda = 0)))
+  exact <- engine("stats")$fit(leekasso("lm"), train, test, list())
+  # as.h2o writes 15 digits, and H2O solves the normal equations of standardized columns.
+  expect_equal(unlist(free$parameters$coefficients), unlist(exact$parameters$coefficients), tolerance = 1e-8)
+  expect_identical(free$label, exact$label)
+})
+
+test_that("training ends early where no training error is left, unless the specification forbids it", {
+  separated <- train
+  separated$x[, 1] <- separated$x[, 1] + 50 * separated$y
+  early <- h2o_engine$fit(mlp(epochs = 100L), separated, test, list(server = server, seed = 1L))
+  expect_lt(early$iterations, 100)
+  whole <- h2o_engine$fit(mlp(epochs = 100L, stopping = "none"), separated, test, list(server = server, seed = 1L))
+  expect_gte(whole$iterations, 100)
+  expect_equal(whole$updates, whole$iterations * 60)
+})
+
+test_that("what H2O has no way to take is listed with a reason", {
+  spec <- mlp(optimizer = "adam", learning_rate = 0.001, output = "sigmoid", batch_size = 1L, threshold = 0.5)
+  gaps <- vapply(h2o_engine$translate(spec, list())$not_expressible, `[[`, "", "parameter")
+  expect_setequal(gaps, c("optimizer", "learning_rate", "output", "threshold"))
+})
+
+test_that("weights come as (in, out) arrays", {
+  result <- h2o_engine$fit(mlp(), train, test, list(server = server, weights = TRUE))
+  expect_identical(lapply(result$parameters$weights, dim), list(c(6L, 8L), c(8L, 4L), c(4L, 2L)))
+})
