@@ -38,7 +38,9 @@ class Parity(click.Group):
         except NothingCompared as error:
             _stop(str(error), NOTHING_COMPARED)
         except (KeyboardInterrupt, click.Abort):
-            _stop("interrupted; every finished cell is in the store: the same command goes on from there", WRONG_REQUEST)
+            _stop(
+                "interrupted; every finished cell is in the store: the same command goes on from there", WRONG_REQUEST
+            )
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(DONE)
@@ -113,11 +115,17 @@ def engines(json_to: str | None) -> int:
         names = list(CAPABILITIES)
         rows = [["engine", "fits", "runtime", *(name.replace("_", " ") for name in names)]]
         for engine in sheet().values():
-            marks = [{True: "yes", False: "–"}.get(engine.capabilities[name], "see --json") for name in names]
+            marks = [_mark(engine.capabilities[name]) for name in names]
             rows.append([engine.id, " ".join(engine.fits), engine.runtime, *marks])
         _columns(rows)
-        click.echo("\nfits: lm, glm and liblinear on ten screened features (Leekasso), mlp; `parity doctor` says who runs here")
+        click.echo(
+            "\nfits: lm, glm and liblinear on ten screened features (Leekasso), mlp; `parity doctor` says who runs here"
+        )
     return DONE
+
+
+def _mark(capability: bool | str) -> str:
+    return capability if isinstance(capability, str) else "yes" if capability else "–"
 
 
 def _columns(rows: list[list[str]]) -> None:
@@ -129,7 +137,9 @@ def _columns(rows: list[list[str]]) -> None:
 @main.command()
 @click.argument("method")
 @click.option("--engine", "engine_id", required=True, help="Engine id, as `parity engines` lists it.")
-@click.option("--override", multiple=True, metavar="NAME=VALUE", help="A native argument that replaces the translated one.")
+@click.option(
+    "--override", multiple=True, metavar="NAME=VALUE", help="A native argument that replaces the translated one."
+)
 @_json_option
 def translate(method: str, engine_id: str, override: tuple[str, ...], json_to: str | None) -> int:
     """The native call that METHOD becomes on one engine, without fitting."""
@@ -165,7 +175,7 @@ def _overrides(written: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated."),
         click.option("--draws", type=int, help="Training draws at each size, in place of the study's."),
         click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from parity.study.cells import Cell
     from parity.study.store import Result
 
+
 def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: bool, **options: Any) -> int:
     """`parity run`."""
     study = _with_options(_study(study_name), options)
@@ -47,9 +48,7 @@ def reproduce_and_draw(
     _make_folder(out)
     rerun = f"parity reproduce {preset}{' --quick' if quick else ''} --out {out}"
     is_leek = preset == "leek2017"
-    done = _run(
-        study, store or out / "parity.sqlite", quiet=quiet, **options, published=is_leek, rerun=rerun
-    )
+    done = _run(study, store or out / "parity.sqlite", quiet=quiet, **options, published=is_leek, rerun=rerun)
     pictures, troubles = [], []
     drawings: list[tuple[str, str, Callable[[dict[str, Any], Path], list[Path]]]] = [
         ("engines", "Every engine beside the baselines", multiples_figure)
@@ -145,9 +144,9 @@ class _progress:
     def _follow(self, cells: Sequence[Cell]) -> Callable[[Cell, Result], object]:
         if not self._shown or not cells:
             return lambda cell, result: None
-        from parity.study.cells import EXPECTED_SECONDS
-
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        from parity.study.cells import EXPECTED_SECONDS
 
         columns = ("{task.fields[doing]}", "{task.fields[done]}/{task.fields[cells]} cells")
         self._bar = Progress(
@@ -181,10 +180,15 @@ def _print_curves(document: dict[str, Any]) -> None:
     from parity.cli import _columns
 
     rows = [["method", "engine", *(f"n={n}" for n in sizes)]]
-    for curve in [*document["curves"], *({**b, "method": "baseline", "engine": b["baseline"]} for b in document["baselines"])]:
+    for curve in [
+        *document["curves"],
+        *({**b, "method": "baseline", "engine": b["baseline"]} for b in document["baselines"]),
+    ]:
         means = {p["n"]: f"{p['mean']:.3f}" for p in curve["points"]}
         rows.append([curve["method"], curve["engine"], *(means.get(n, "–") for n in sizes)])
-    click.echo(f"mean test accuracy over {document['study']['protocol']['draws']} draws, labels as each framework gives them")
+    click.echo(
+        f"mean test accuracy over {document['study']['protocol']['draws']} draws, labels as each framework gives them"
+    )
     _columns(rows)
 
 
@@ -195,10 +199,8 @@ def _print_shortfalls(document: dict[str, Any]) -> None:
     from parity.report.markdown import troubles
 
     for trouble in troubles(document["cells"]):
-        click.echo(
-            f"{trouble['engine']} {trouble['method']}: {trouble['count']} cells {trouble['status']} ({trouble['reason']})",
-            err=True,
-        )
+        which = f"{trouble['engine']} {trouble['method']}"
+        click.echo(f"{which}: {trouble['count']} cells {trouble['status']} ({trouble['reason']})", err=True)
 
 
 def _line(comparison: dict[str, Any]) -> str:

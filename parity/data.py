@@ -126,12 +126,12 @@ def _two_classes(y: NDArray[Any], source: Source) -> tuple[NDArray[np.bool_], An
     present = np.unique(y)
     if source.classes is not None:
         # A study file may say "0" where the column holds 0.
-        wanted = [next((p for p in present if str(p) == str(c)), None) for c in source.classes]
+        wanted: list[Any] = [next((p for p in present if str(p) == str(c)), None) for c in source.classes]
         for asked, found in zip(source.classes, wanted, strict=True):
             if found is None:
                 shown = ", ".join(str(p) for p in present[:12])
                 raise RequestError(f"class '{asked}' is not in {source.reference}; its labels are {shown}")
-        return np.isin(y, wanted), wanted[1]
+        return np.isin(y, np.asarray(wanted)), wanted[1]
     if len(present) != 2:
         shown = ", ".join(str(p) for p in present[:12]) + (", …" if len(present) > 12 else "")
         raise RequestError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.errors import NothingCompared, RequestError
+from parity.errors import NothingCompared, RequestError, unknown
 
 if TYPE_CHECKING:
     from parity.data import Data
@@ -40,8 +40,12 @@ def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
 
     families = {spec.family for spec in study.methods.values()}
     asked = list(named) or list(study.engines or ())
-    for engine_id in study.overrides:
+    for engine_id in (*study.overrides, *study.only):
         engine(engine_id)
+    for engine_id, methods in study.only.items():
+        for method in methods:
+            if method not in study.methods:
+                raise unknown("method", method, study.methods, where=f"only.{engine_id}")
     if not asked:
         return [e for e in engines().values() if families & set(e.fits)]
     chosen = {engine(engine_id).id: engine(engine_id) for engine_id in asked}
@@ -111,9 +115,7 @@ def run_study(
         done = store.finished(cell.key for cell in cells)
         watch = follow([cell for cell in cells if cell.key not in done])
         outcome = Executor(store, study.data, data, draws, jobs=jobs).run(cells, watch)
-        document = study_document(
-            study, data, draws, cells, store, idle, describe(), published=published, rerun=rerun
-        )
+        document = study_document(study, data, draws, cells, store, idle, describe(), published=published, rerun=rerun)
     return Run(document, data, draws, outcome)
 
 

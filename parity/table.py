@@ -48,6 +48,5 @@ def _refuse_text(path: Path, column: str, values: Any) -> None:
     bad = values[pd.to_numeric(values, errors="coerce").isna()]
     row, value = (int(bad.index[0]), bad.iloc[0]) if len(bad) else (0, values.iloc[0])
     raise RequestError(
-        f"{path} row {row + 1}, column '{column}' is {value!r}, which is not a number; "
-        "encode or drop that column first"
+        f"{path} row {row + 1}, column '{column}' is {value!r}, which is not a number; encode or drop that column first"
     )

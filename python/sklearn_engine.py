@@ -13,6 +13,7 @@ from parity.errors import unknown
 LOGISTIC = "linear_model.LogisticRegression"
 NATIVE = {"lm": "linear_model.LinearRegression", "glm": LOGISTIC, "liblinear": LOGISTIC}
 NATIVE |= {"mlp": "neural_network.MLPClassifier", "screen": "feature_selection.SelectKBest"}
+MOMENTUM = ("momentum", "nesterov")
 SCALING = {
     "divide-by-255": ["x_train, x_test = x_train / 255, x_test / 255"],
     # A constant column has no spread and is divided by 1.
@@ -38,21 +39,21 @@ def defaults(family: str) -> list[Plain]:
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
     module, function = NATIVE[spec["family"]].split(".")
-    arguments = native_arguments(spec, options)
-    screens = spec["family"] != "mlp" and option(options, "selected") is None
+    arguments, chosen = native_arguments(spec, options), option(options, "selected")
+    screens = spec["family"] != "mlp" and chosen is None
     score = "predict(x_test)" if spec["family"] == "lm" else "predict_proba(x_test)[:, 1]"
     label = f"(probability > {spec['threshold']}).astype(int)" if spec["family"] == "lm" else "model.predict(x_test)"
     code = [
         *(["from sklearn.feature_selection import SelectKBest, f_classif"] if screens else []),
         f"from sklearn.{module} import {function}\n",
-        *prepared_code(spec, option(options, "selected")),
+        *prepared_code(spec, chosen),
         f"model = {function}({', '.join(f'{k}={v!r}' for k, v in arguments.items())}).fit(x_train, y_train)",
         f"probability = model.{score}",
         f"label = {label}",
     ]
-    screen = [call("SelectKBest", score_func="f_classif", k=spec["k"])] if screens else []
+    calls = [call("SelectKBest", score_func="f_classif", k=spec["k"])] if screens else []
     return {
-        "calls": [*screen, call(function, **arguments)],
+        "calls": [*calls, call(function, **arguments)],
         "code": "\n".join(code),
         "not_expressible": [cannot_express(name, why) for holds, name, why in gaps(spec, screens) if holds],
         "added": [],
@@ -84,14 +85,13 @@ def fit_lm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     x, x_test, selected = prepared(spec, train, test, options)
     model = native("glm")(**native_arguments(spec, options)).fit(x, train["y"])
-    steps = int(model.n_iter_[0])
     return answer(
         probability=model.predict_proba(x_test)[:, 1],
         label=model.predict(x_test),
         parameters={"coefficients": coefficients_of(model.coef_[0], model.intercept_[0], selected)},
-        effective={**model.get_params(), "n_iter_": steps},
-        iterations=steps,
-        converged=steps < model.max_iter,
+        effective={**model.get_params(), "n_iter_": int(model.n_iter_[0])},
+        iterations=int(model.n_iter_[0]),
+        converged=bool(model.n_iter_[0] < model.max_iter),
         selected=selected,
     )
 
@@ -159,12 +159,14 @@ def gaps(spec: Plain, screens: bool) -> list[tuple[bool, str, str]]:
             (screens, "ties", "SelectKBest keeps exactly k features, and of tied ones those in the last columns"),
             (spec["family"] != "liblinear" and spec["cost"] is not None, "cost", "it belongs to LIBLINEAR"),
         ]
-    ignored = "MLPClassifier ignores it unless solver='sgd'"
     return [
         threshold,
         (spec["output"] == "softmax", "output", "MLPClassifier gives two classes one logistic unit"),
         (bool(spec["dropout"]), "dropout", "MLPClassifier has no dropout"),
-        *((spec[name] is not None and spec["optimizer"] != "sgd", name, ignored) for name in ("momentum", "nesterov")),
+        *(
+            (spec[name] is not None and spec["optimizer"] != "sgd", name, "only solver='sgd' uses it")
+            for name in MOMENTUM
+        ),
         (spec["learning_rate_decay"] is not None, "learning_rate_decay", "no schedule multiplies after every epoch"),
         (spec["init"] == "he-uniform", "init", "MLPClassifier draws from the Glorot-uniform interval"),
     ]

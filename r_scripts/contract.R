@@ -120,5 +120,7 @@ screen_code <- function(spec) {
 screen_gaps <- function(spec, options) {
   if (is.null(option(options, "selected")) && identical(option(spec, "screen"), "welch-like")) {
     list(cannot_express("screen", "colFtests pools the variances of the two classes; it has no Welch-like form"))
+  } else {
+    list()
   }
 }

@@ -150,7 +150,7 @@ translate_mlp <- function(spec, options) {
       "probability <- predicted$p1", "label <- as.integer(as.character(predicted$predict))",
       sep = "\n"
     ),
-    not_expressible = c(
+    not_expressible = as.list(c(
       gap("output", identical(option(spec, "output"), "softmax"), "H2O's output for two classes is two softmax units"),
       gap("optimizer", sgd, "H2O has ADADELTA and plain SGD"),
       gap("learning_rate", sgd, needs_sgd), gap("momentum", sgd, needs_sgd), gap("nesterov", sgd, needs_sgd),
@@ -158,7 +158,7 @@ translate_mlp <- function(spec, options) {
       gap("input_scaling", !identical(option(spec, "input_scaling"), "divide-by-255"), "H2O has standardize alone"),
       gap("init", identical(option(spec, "init"), "glorot-uniform"), "H2O has no initial distribution of He's width"),
       if (!is.null(option(spec, "threshold"))) list(own_threshold())
-    ),
+    )),
     added = if (is.null(option(options, "seed"))) {
       list()
     } else {

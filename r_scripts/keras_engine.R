@@ -7,15 +7,14 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
 
 defaults <- function(family) {
   # An optimizer that has seen no data already tells what is in force.
-  configured <- keras3::get_config
   c(
     declared("keras3::layer_dense", keras3::layer_dense),
     declared("keras3::layer_dropout", keras3::layer_dropout),
     declared("keras3::compile", keras_method("compile")),
     declared("keras3::fit", keras_method("fit")),
-    declared("keras3::optimizer_rmsprop", keras3::optimizer_rmsprop, configured(keras3::optimizer_rmsprop())),
-    declared("keras3::optimizer_adam", keras3::optimizer_adam, configured(keras3::optimizer_adam())),
-    declared("keras3::optimizer_sgd", keras3::optimizer_sgd, configured(keras3::optimizer_sgd()))
+    declared("keras3::optimizer_rmsprop", keras3::optimizer_rmsprop, keras3::get_config(keras3::optimizer_rmsprop())),
+    declared("keras3::optimizer_adam", keras3::optimizer_adam, keras3::get_config(keras3::optimizer_adam())),
+    declared("keras3::optimizer_sgd", keras3::optimizer_sgd, keras3::get_config(keras3::optimizer_sgd()))
   )
 }
 
@@ -31,6 +30,7 @@ translate <- function(spec, options) {
   scheduler <- "keras3::callback_learning_rate_scheduler"
   optimizer <- arguments$optimizer
   dense <- c(lapply(arguments$hidden, function(units) c(list(units = units), arguments$dense)), list(arguments$output))
+  layers <- vapply(dense, call_code, "", fn = "keras3::layer_dense")
   list(
     calls = c(
       lapply(dense, native_call_with, fn = "keras3::layer_dense"),
@@ -47,7 +47,7 @@ translate <- function(spec, options) {
       if (!is.null(seed)) sprintf("keras3::set_random_seed(%dL)", as.integer(seed)),
       paste(c(
         "model <- keras3::keras_model_sequential(input_shape = ncol(x_train))",
-        utils::head(c(rbind(vapply(dense, call_code, "", fn = "keras3::layer_dense"), dropout)), if (is.null(dropout)) NULL)
+        rbind(layers[-length(layers)], dropout), layers[length(layers)]
       ), collapse = " |>\n  "),
       paste("optimizer <-", call_code(optimizer$fn, optimizer$arguments)),
       call_code("keras3::compile", compiled, first = "model"),
@@ -60,13 +60,13 @@ translate <- function(spec, options) {
       sprintf("label <- as.integer(probability > %s)", format(option(spec, "threshold", 0.5)))
     ), collapse = "\n"),
     not_expressible = gaps_mlp(spec),
-    added = c(
+    added = as.list(c(
       if (is.null(option(spec, "output"))) list(added("output", "sigmoid", "Keras chooses no output layer")),
       if (is.null(option(spec, "loss"))) {
         list(added("loss", arguments$compile$loss, "compile has none of its own, and nothing is learnt without one"))
       },
       if (is.null(option(spec, "threshold"))) list(added("threshold", 0.5, "Keras gives no labels"))
-    )
+    ))
   )
 }
 
@@ -86,7 +86,8 @@ fit_mlp <- function(spec, train, test, options) {
   x_test <- unname(test$x)
   for (line in scaling_code(spec)) eval(parse(text = line))
   model <- network(arguments, ncol(train$x))
-  set_network_weights(model, option(options, "initial_weights"))
+  initial <- option(options, "initial_weights")
+  if (!is.null(initial)) set_network_weights(model, initial)
   optimizer <- do.call(keras_function(arguments$optimizer$fn), arguments$optimizer$arguments)
   do.call(keras3::compile, c(list(model, optimizer = optimizer), arguments$compile))
   decay <- option(spec, "learning_rate_decay")
@@ -111,12 +112,16 @@ fit_mlp <- function(spec, train, test, options) {
   )
 }
 
-# The arguments of each function that the network is built from; an override goes to the first that takes its name.
+# The arguments of each function that the network is built from. An override goes to the first that takes its name;
+# `optimizer` names another.
 arguments_mlp <- function(spec, options) {
   pinned <- function(...) Filter(Negate(is.null), list(...))
   softmax <- identical(option(spec, "output"), "softmax")
   sgd <- identical(option(spec, "optimizer"), "sgd")
-  optimizer <- paste0("keras3::optimizer_", option(spec, "optimizer", formals(keras_method("compile"))$optimizer))
+  merged <- option(options, "overrides", list())
+  own <- formals(keras_method("compile"))$optimizer
+  optimizer <- paste0("keras3::optimizer_", option(merged, "optimizer", option(spec, "optimizer", own)))
+  merged$optimizer <- NULL
   arguments <- list(
     optimizer = c(
       pinned(learning_rate = option(spec, "learning_rate")),
@@ -129,13 +134,11 @@ arguments_mlp <- function(spec, options) {
       kernel_initializer = if (!is.null(option(spec, "init"))) sub("-", "_", option(spec, "init"), fixed = TRUE)
     )
   )
-  signatures <- list(
+  known <- lapply(list(
     optimizer = keras_function(optimizer), compile = keras_method("compile"), fit = keras_method("fit"),
     dense = keras3::layer_dense
-  )
-  ours <- c("object", "x", "y", "units", "optimizer", "...")
-  known <- lapply(signatures, function(fn) setdiff(names(formals(fn)), ours))
-  merged <- overridden(list(), options, unique(unlist(known)))
+  ), function(fn) setdiff(names(formals(fn)), c("object", "x", "y", "units", "optimizer", "...")))
+  merged <- overridden(list(), list(overrides = merged), unique(c(unlist(known), "optimizer")))
   for (name in names(merged)) {
     room <- Find(function(part) name %in% known[[part]], names(known))
     arguments[[room]][name] <- merged[name]
@@ -143,10 +146,8 @@ arguments_mlp <- function(spec, options) {
   list(
     hidden = as.integer(unlist(spec$hidden)), dense = arguments$dense,
     dropout = if (option(spec, "dropout", 0) > 0) list(rate = option(spec, "dropout")),
-    output = c(
-      list(units = if (softmax) 2L else 1L, activation = if (softmax) "softmax" else "sigmoid"),
-      arguments$dense["kernel_initializer" == names(arguments$dense)]
-    ),
+    # The first of the dense arguments is the hidden layers' activation.
+    output = c(list(units = 1L + softmax, activation = option(spec, "output", "sigmoid")), arguments$dense[-1]),
     optimizer = list(fn = optimizer, arguments = arguments$optimizer),
     compile = arguments$compile, fit = arguments$fit
   )
@@ -187,9 +188,6 @@ network_weights <- function(model) {
 }
 
 set_network_weights <- function(model, initial) {
-  if (is.null(initial)) {
-    return(invisible())
-  }
   keras3::set_weights(model, unname(c(rbind(initial$weights, lapply(initial$biases, as.array)))))
 }
 

@@ -2,6 +2,7 @@
 
     .venv/bin/python setup/python_state.py EXTRA,EXTRA    one line for each requirement that is not met
     .venv/bin/python setup/python_state.py --stamp        notes that parity itself was installed from this tree
+    .venv/bin/python setup/python_state.py --installed    exit 0: parity and what it imports are here, of whatever date
 
 What is installed is looked up, not remembered: a package that somebody removed is found missing. Only parity's own
 metadata (its commands and extras) needs a note, because an editable install is made from pyproject.toml once.
@@ -47,10 +48,13 @@ def main() -> int:
     if sys.argv[1:] == ["--stamp"]:
         STAMP.write_text(note(), encoding="utf-8")
         return 0
+    installed_alone = sys.argv[1:] == ["--installed"]
     try:
-        lacking = unmet(sys.argv[1].split(","))
+        lacking = unmet([] if installed_alone else sys.argv[1].split(","))
     except ImportError:
         lacking = ["packaging"]
+    if installed_alone:
+        return 1 if lacking or not STAMP.is_file() else 0
     if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != note():
         lacking.append("parity-suite")
     print(*lacking, sep="\n")

@@ -54,7 +54,7 @@ class Point:
 
 
 def point(n: int, accuracies: Sequence[float]) -> Point:
-    """Mean, standard deviation and 10 % and 90 % quantiles (linear interpolation, R's type 7) of (draws,) accuracies."""
+    """Mean, standard deviation and 10 % and 90 % quantiles (linear interpolation: R's type 7) of (draws,) values."""
     values = np.asarray(accuracies, dtype=np.float64)
     p10, p90 = np.quantile(values, [0.1, 0.9])
     sd = float(values.std(ddof=1)) if len(values) > 1 else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,8 @@ class Finding:
     "What cannot be done because of it."
     mend: str = ""
     "The one shell command that mends it."
+    lacks: tuple[Missing, ...] = ()
+    "What an engine lacks, one by one."
 
 
 def examine() -> list[Finding]:
@@ -70,20 +71,20 @@ def render(findings: Iterable[Finding]) -> None:
 
 
 def mending(findings: Iterable[Finding]) -> list[str]:
-    """For each command that mends something: what is wrong, what it costs, and the command, each on a line."""
-    commands: dict[str, list[Finding]] = {}
+    """What is missing and what that costs, a line each, and below them the command that mends it."""
+    findings = list(findings)
+    commands: dict[str, dict[str, str]] = {}
     for one in findings:
-        if one.mend:
-            commands.setdefault(one.mend, []).append(one)
-    lines = []
-    for command, group in commands.items():
-        # An engine's own finding says what does not run; the system's says the same of all of them at once.
-        first = next((one for one in group if one.kind == "engine"), group[0])
-        wrong = {one.found: None for one in group if one.kind == first.kind}
-        costs = {one.cost: None for one in group if one.kind == first.kind and one.cost}
-        lines.append(f"{'; '.join(wrong)}: {'; '.join(costs)}")
-        lines.append(f"  to mend it: {command}")
-    return lines
+        for gap in one.lacks:
+            commands.setdefault(gap.mend, {})[_wrong(gap)] = gap.cost
+    for one in findings:
+        if one.mend and not one.lacks and one.mend not in commands:
+            commands[one.mend] = {one.found: one.cost}
+    return [
+        line
+        for command, wrong in commands.items()
+        for line in (*(f"{what}: {cost}" for what, cost in wrong.items()), f"  to mend it: {command}")
+    ]
 
 
 def summary(findings: Iterable[Finding]) -> str:
@@ -111,6 +112,7 @@ def _engine(engine: Engine, gaps: list[Missing]) -> Finding:
         found=", ".join(_wrong(gap) for gap in shown),
         cost=f"{engine.id} does not run" if blocking else "; ".join(dict.fromkeys(gap.cost for gap in shown)),
         mend=_one_command(shown),
+        lacks=tuple(shown),
     )
 
 
@@ -122,12 +124,10 @@ def _wrong(gap: Missing) -> str:
 
 
 def _one_command(gaps: list[Missing]) -> str:
-    """One command for several gaps: the set-up in a checkout that it can mend, else theirs one after another."""
-    commands = list(dict.fromkeys(gap.mend for gap in gaps))
-    root = checkout()
-    if len(commands) > 1 and root and Path(sys.prefix) == root / ".venv" and "torch" not in {g.package for g in gaps}:
-        return "make setup"
-    return " && ".join(commands)
+    """The commands of several gaps as one line, Python's first: R's h2o takes its jar from there; a set-up last."""
+    steps = dict.fromkeys(step for gap in gaps for step in gap.mend.split(" && "))
+    set_up = environment.set_up_command()
+    return " && ".join(sorted(steps, key=lambda step: (step == set_up, "install.R" in step)))
 
 
 def _r() -> Finding:
@@ -181,7 +181,7 @@ def _repository() -> Finding:
         return Finding("CRAN", "system", NOTE, wrong, "R packages come from elsewhere")
     if given and Path(given) not in folders:
         return Finding("CRAN", "system", RUNS, f"{given} (PARITY_CRAN)")
-    return Finding("CRAN", "system", RUNS, str(here) if here else "https://cloud.r-project.org")
+    return Finding("CRAN", "system", RUNS, str(here) if here else "https://cloud.r-project.org (not tried)")
 
 
 def _disk() -> Finding:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,10 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from parity.engines.sheet import Engine, checkout, engine_folder, engines
+from parity.engines.sheet import Engine, checkout, engine_folder, engines, language_of
 
-R_SECONDS = 20.0
-"R answers within half a second; a start from a cold network disk has been seen to take ten."
-
-JAVA_SECONDS = 10.0
-"java -version answers within a second; the stub that macOS puts in its place may wait for a window."
-
-GPU_SECONDS = 10.0
-"nvidia-smi loads the driver first where no process keeps it loaded."
+PATIENCE = 20.0
+"Seconds for R, java and nvidia-smi to answer: they take one at most, and ten have been seen on a cold network disk."
 
 DISTRIBUTIONS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly")}
 "Package -> the distributions that provide it, where they have other names."
@@ -39,10 +34,13 @@ RPY2_PINS = {"rpy2-rinterface": "3.6.5", "rpy2-robjects": "3.6.4"}
 RPY2_FOR_NEW_R = "3.6.6"
 "From this version on, rpy2-rinterface calls functions that R has from 4.5 on."
 
-APT = {"R": "r-base-core r-recommended", "genefilter": "r-bioc-genefilter", "Java": "openjdk-17-jre-headless"}
+APT = {
+    "R": "r-base-core r-base-dev r-recommended r-bioc-genefilter",
+    "genefilter": "r-bioc-genefilter",
+    "Java": "openjdk-17-jre-headless",
+}
 "What Debian calls the packages that do not come from CRAN or PyPI."
 
-CONDA_COMMAND = "conda install -c conda-forge"
 CONDA = {"R": "r-base", "Java": "openjdk=17", "genefilter": "bioconductor-genefilter"}
 
 CRAN_PACKAGES = ("LiblineaR", "h2o-r", "keras3", "reticulate")
@@ -114,7 +112,7 @@ def r() -> R | None:
     if command is None:
         return None
     variables = {**os.environ, "R_DEFAULT_PACKAGES": "NULL"}
-    text = _output([command, "--no-site-file", "--no-init-file", "-e", _R_QUESTIONS], R_SECONDS, variables)
+    text = _output([command, "--no-site-file", "--no-init-file", "-e", _R_QUESTIONS], variables)
     answers = [line.split("\t", 1) for line in (text or "").splitlines() if "\t" in line]
     values = {name: value for name, value in answers if name != "library"}
     if "version" not in values:
@@ -176,7 +174,7 @@ def java() -> Java | None:
     home = os.environ.get("JAVA_HOME")
     command = shutil.which(str(Path(home, "bin", "java"))) if home else None
     command = command or shutil.which("java")
-    text = _output([command, "-version"], JAVA_SECONDS) if command else None
+    text = _output([command, "-version"]) if command else None
     match = re.search(r'version "([^"]+)"', text or "")
     return Java(version=match[1], path=str(command)) if match else None
 
@@ -216,18 +214,6 @@ def r_package_version(package: str) -> str | None:
         if match := re.search(r"^Version:\s*(\S+)", text, re.MULTILINE):
             return match[1]
     return None
-
-
-def language_of(engine: Engine, package: str) -> str:
-    """R, Python or system: where a package of the sheet comes from.
-
-    An R engine may need Python packages as well: those that a Python engine of the sheet also names. Where R and
-    Python have packages of one name, the sheet writes R's with -r at its end.
-    """
-    if package in ("R", "Java"):
-        return "system"
-    by_python = any(package in other.packages for other in engines().values() if other.language == "Python")
-    return "Python" if engine.language == "Python" or by_python else "R"
 
 
 def versions(engine: Engine) -> dict[str, str | None]:
@@ -274,17 +260,34 @@ def pip_command(*requirements: str) -> str:
     return shlex.join([_relative(sys.executable), "-m", "pip", "install", *requirements])
 
 
-def apt_command(packages: str) -> str:
-    """The shell command that installs Debian packages."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    return f"{'' if root else 'sudo '}apt-get install -y {packages}"
+def system_command(package: str) -> str:
+    """The shell command that installs R, Java or genefilter; in a checkout also what depends on R."""
+    if not shutil.which("apt-get"):
+        return f"conda install -c conda-forge {CONDA[package]}"
+    as_root = "" if hasattr(os, "geteuid") and os.geteuid() == 0 else "sudo "
+    command = f"{as_root}apt-get install -y {APT[package]}"
+    if package == "Java" and java():
+        # The older or newer one stays the one on the search path.
+        return f"{command} && export JAVA_HOME=/usr/lib/jvm/java-17-openjdk-$(dpkg --print-architecture)"
+    return f"{command} && {set_up}" if package == "R" and (set_up := set_up_command()) else command
+
+
+def set_up_command() -> str:
+    """The shell command that sets up the checkout whose .venv parity runs in; empty where it runs elsewhere."""
+    root = checkout()
+    if not root or Path(sys.prefix) != root / ".venv":
+        return ""
+    return "make setup" if Path.cwd() == root else shlex.join(["make", "-C", str(root), "setup"])
 
 
 def install_r_command() -> str:
     """The shell command that installs the R packages of CRAN that engines need."""
-    jar = "" if checkout() else f"H2O_JAR_PATH={shlex.quote(str(h2o_jar()))} "
+    # install.R finds the jar in a checkout's .venv. Where Python's h2o is missing, it is where it will be.
+    jar = h2o_jar() or Path(sysconfig.get_path("purelib"), "h2o", "backend", "bin", "h2o.jar")
     script = engine_folder("R") / "install.R"
-    return jar + shlex.join(["Rscript", _relative(str(script)), _relative(str(r_library()))])
+    return ("" if checkout() else f"H2O_JAR_PATH={shlex.quote(str(jar))} ") + shlex.join(
+        ["Rscript", _relative(str(script)), _relative(str(r_library()))]
+    )
 
 
 def comparable(version: str) -> Version:
@@ -322,7 +325,7 @@ def gpus() -> tuple[str, ...]:
     """Name, driver and memory of each NVIDIA GPU."""
     command = shutil.which("nvidia-smi")
     question = ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    return tuple((_output([command, *question], GPU_SECONDS) or "").splitlines()) if command else ()
+    return tuple((_output([command, *question]) or "").splitlines()) if command else ()
 
 
 def _version(engine: Engine, package: str) -> str | None:
@@ -344,14 +347,11 @@ def _gap(engine: Engine, package: str, wanted: str) -> Missing | None:
         if SpecifierSet(wanted).contains(version, prereleases=True):
             return None
         # H2O's server refuses to start on a Java that it does not know.
-        if "==" not in wanted and package != "Java" and _is_newer(version, wanted):
+        newer = all(version >= Version(part.version) for part in SpecifierSet(wanted))
+        if newer and "==" not in wanted and package != "Java":
             cost = f"{engine.id} runs, with a version newer than any that the suite has been tested with"
             return Missing(package, found, wanted, cost, _mend(engine, package, wanted), blocking=False)
     return Missing(package, found, wanted, cost, _mend(engine, package, wanted))
-
-
-def _is_newer(version: Version, wanted: str) -> bool:
-    return all(version >= Version(part.version) for part in SpecifierSet(wanted))
 
 
 def _cost(engine_ids: list[str]) -> str:
@@ -362,7 +362,7 @@ def _cost(engine_ids: list[str]) -> str:
 def _mend(engine: Engine, package: str, wanted: str) -> str:
     found = r()
     if package in ("R", "Java") or (package in APT and found and found.home.startswith("/usr/lib/R")):
-        return apt_command(APT[package]) if shutil.which("apt-get") else f"{CONDA_COMMAND} {CONDA[package]}"
+        return system_command(package)
     if language_of(engine, package) == "R":
         if package in CRAN_PACKAGES:
             return install_r_command()
@@ -372,9 +372,7 @@ def _mend(engine: Engine, package: str, wanted: str) -> str:
     if package == "torch":
         return f"{pip_command(f'torch{wanted}')} --index-url {TORCH_INDEX}"
     if package in EXTRAS and python_version(package) is None:
-        if (root := checkout()) and Path(sys.prefix) == root / ".venv":
-            return "make setup"
-        return pip_command(*(["-e", f"{root}[{EXTRAS[package]}]"] if root else [f"parity-suite[{EXTRAS[package]}]"]))
+        return set_up_command() or pip_command(f"{checkout() or 'parity-suite'}[{EXTRAS[package]}]")
     return pip_command(f"{package}{wanted}")
 
 
@@ -393,10 +391,10 @@ def _numpy_blas() -> str | None:
     return f"{blas.get('name')} {blas.get('version')}"
 
 
-def _output(command: list[str], seconds: float, variables: dict[str, str] | None = None) -> str | None:
+def _output(command: list[str], variables: dict[str, str] | None = None) -> str | None:
     """What a short command prints on either stream (java answers on the second); None where it fails."""
     try:
-        done = subprocess.run(command, env=variables, timeout=seconds, capture_output=True, check=True)
+        done = subprocess.run(command, env=variables, timeout=PATIENCE, capture_output=True, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return (done.stdout + done.stderr).decode(errors="replace")

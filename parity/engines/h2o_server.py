@@ -106,7 +106,7 @@ class H2OServer:
         return self._process.pid if self._process else None
 
     def ready(self) -> None:
-        """Wait until the server answers under its own name; NothingCompared with the JVM's last words where it does not."""
+        """Wait until the server answers under its own name; NothingCompared with Java's last words if not."""
         for _ in range(PORTS):
             deadline = time.monotonic() + START_SECONDS
             while self.alive and time.monotonic() < deadline:

@@ -11,7 +11,7 @@ import numpy as np
 Plain = dict[str, Any]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def engine_functions(path: Path) -> Plain:
     """The functions of an R engine file, each callable with plain data and returning plain data."""
     import rpy2.rinterface as ri
@@ -82,14 +82,10 @@ def _named(values: list[Any], names: list[str]) -> Any:
 def _array(value: np.ndarray[Any, Any]) -> Any:
     import rpy2.rinterface as ri
 
-    if value.dtype.kind in "iub" and value.size and -(2**31) < value.min() and value.max() < 2**31:
-        vector = ri.IntSexpVector.from_memoryview(
-            memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.int32))
-        )
+    if value.dtype.kind in "iub" and value.size and value.min() > -(2**31) and value.max() < 2**31:
+        vector = ri.IntSexpVector.from_memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.int32).data)
     else:
-        vector = ri.FloatSexpVector.from_memoryview(
-            memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.float64))
-        )
+        vector = ri.FloatSexpVector.from_memoryview(np.ascontiguousarray(value.ravel(order="F"), dtype=np.float64).data)
     if value.ndim > 1:
         vector.do_slot_assign("dim", ri.IntSexpVector(value.shape))
     return vector
@@ -116,8 +112,8 @@ def _rows(value: Plain) -> Any:
 def plain(value: Any) -> Any:
     """An R object as plain Python data.
 
-    Named list -> dict; unnamed list -> list; matrix -> (n, p) array; numeric vector longer than one -> (n,) array; vector
-    of one -> scalar; NA -> None; NULL -> None; a factor -> its labels.
+    Named list -> dict; unnamed list -> list; matrix -> (n, p) array; numeric vector longer than one -> (n,) array;
+    vector of one -> scalar; NA -> None; NULL -> None; a factor -> its labels.
     """
     import rpy2.rinterface as ri
 

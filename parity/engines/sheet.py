@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 "Folder of the package parity."
 
 SHEET = Path(__file__).with_name("engines.toml")
+
+SHEET_VARIABLE = "PARITY_SHEET"
+"Environment variable that names another sheet; its engines' files may be absolute paths."
 
 FOLDERS = {"Python": "python", "R": "r_scripts"}
 "Language of an engine -> the folder that its file is in."
@@ -115,9 +119,21 @@ def engine_file(engine: Engine) -> Path:
     return path
 
 
+def language_of(engine: Engine, package: str) -> str:
+    """R, Python or system: where a package of the sheet comes from.
+
+    An R engine may need Python packages as well: those that a Python engine of the sheet also names. Where R and
+    Python have packages of one name, the sheet writes R's with -r at its end.
+    """
+    if package in ("R", "Java"):
+        return "system"
+    by_python = any(package in other.packages for other in engines().values() if other.language == "Python")
+    return "Python" if engine.language == "Python" or by_python else "R"
+
+
 @functools.cache
 def _shipped() -> dict[str, Engine]:
-    return read(SHEET)
+    return read(Path(os.environ.get(SHEET_VARIABLE, SHEET)))
 
 
 def _engine(id: str, table: Any, path: Path) -> Engine:

@@ -110,7 +110,7 @@ def fit(task: Task) -> Plain:
 
 def sorted_out(answer: Plain, n_test: int, inside: float) -> Plain:
     """Split an engine's answer into JSON-ready facts and arrays, refusing one that does not keep the contract."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "probability": np.asarray(answer.pop("probability"), dtype=np.float64).reshape(-1),
         "label": np.asarray(answer.pop("label")).astype(np.int8).reshape(-1),
     }

@@ -44,7 +44,7 @@ def study_document(
     published: bool = False,
     rerun: str = "",
 ) -> dict[str, Any]:
-    """The document of a study. cells: what was asked for; not_run: {"engine", "reason", "mend"} of what could not be."""
+    """The document of a study. cells: what was asked for; not_run: {"engine", "reason", "mend"} of the rest."""
     records = [_record(cell, store, data, draws) for cell in cells]
     curves = _curves(records)
     comparisons = [c.document() for c in _against_published(study, curves, not_run, rerun)] if published else []
@@ -145,7 +145,8 @@ def _against_published(
     """Each original engine's curve against the one published: mean absolute distance over the sizes both have."""
     reasons = {entry["engine"]: entry["reason"] for entry in not_run}
     for name, (engine, method) in CURVES.items():
-        sides = {"left": f"{engine} {method}", "right": f"published {name}", "what": "mean accuracy by size"}
+        sides: dict[str, Any] = {"left": f"{engine} {method}", "right": f"published {name}"}
+        sides["what"] = "mean accuracy by size"
         ours = next((c for c in curves if (c["engine"], c["method"]) == (engine, method)), None)
         if ours is None:
             reason = reasons.get(engine, "it was not asked for")

@@ -49,9 +49,7 @@ def _draw(prefix: Path, flags: list[str], curves: list[dict[str, Any]], second: 
         raise CannotDraw("R draws the pictures and is not installed: apt-get install r-base-core")
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         first = Path(folder) / "curves.csv"
-        rows = (
-            (p["n"], c["engine"], c["method"], p["mean"], p["p10"], p["p90"]) for c in curves for p in c["points"]
-        )
+        rows = ((p["n"], c["engine"], c["method"], p["mean"], p["p10"], p["p90"]) for c in curves for p in c["points"])
         _write(first, ("n", "engine", "method", "mean", "p10", "p90"), rows)
         script = engine_folder("R") / "figure.R"
         command = [rscript, str(script), *flags, str(first), second, str(prefix.resolve())]

@@ -17,7 +17,9 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
     """The report as Markdown. pictures: {"title", "file"} with file relative to the report."""
     import jinja2
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=True)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
     environment.filters["cell"] = table_cell
     sizes = sorted({p["n"] for curve in [*document["curves"], *document["baselines"]] for p in curve["points"]})
     return environment.from_string(TEMPLATE.read_text()).render(
@@ -25,8 +27,7 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
         pictures=pictures,
         comparisons=document["comparisons"],
         sizes=sizes,
-        curves=sorted(map(_with_sizes, document["curves"]), key=lambda c: (c["method"], c["engine"])),
-        baselines=[_with_sizes(line) for line in document["baselines"]],
+        accuracies=_accuracies(document, sizes),
         not_run=document["not_run"],
         troubles=troubles(document["cells"]),
         environment=sorted(_flat(document["environment"])),
@@ -42,8 +43,16 @@ def table_cell(text: Any) -> str:
     return line
 
 
-def _with_sizes(curve: dict[str, Any]) -> dict[str, Any]:
-    return {**curve, "by_size": {p["n"]: f"{p['mean']:.3f}" for p in curve["points"]}}
+def _accuracies(document: dict[str, Any], sizes: Sequence[int]) -> list[list[str]]:
+    """Rows of method, engine and one mean a size; the baselines last."""
+    curves = sorted(document["curves"], key=lambda c: (c["method"], c["engine"]))
+    named = [(c["method"], c["engine"], c["points"]) for c in curves]
+    named += [("baseline", b["baseline"], b["points"]) for b in document["baselines"]]
+    rows = []
+    for method, engine, points in named:
+        means = {p["n"]: f"{p['mean']:.3f}" for p in points}
+        rows.append([table_cell(method), table_cell(engine), *(means.get(n, "–") for n in sizes)])
+    return rows
 
 
 def troubles(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

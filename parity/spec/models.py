@@ -1,6 +1,6 @@
 """What is asked for: frozen specifications that name everything they pin and nothing that a framework calls it.
 
-A field that is None was not written by the experiment's author. In shipped mode each framework's own default then rules.
+A field that is None was not written by the experiment's author: in shipped mode each framework's own default rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Leekasso:
     screen: Literal["f-test", "welch-like"] = "f-test"
     "f-test: equal-variance two-sample test. welch-like: unpooled, ddof 0, 1e-6 added to the denominator."
     ties: Literal["average", "first"] = "average"
-    "Ranks of tied p-values. average: keep the features whose mean rank is at most k, so that fewer or none may be kept."
+    "Ranks of tied p-values. average: keep features whose mean rank is at most k, so that fewer or none may be kept."
     model: Literal["lm", "glm", "liblinear"] = "lm"
     "lm: least squares on 0/1. glm: logistic regression. liblinear: L2-penalised logistic regression by LIBLINEAR."
     cost: float | None = None

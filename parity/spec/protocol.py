@@ -76,7 +76,7 @@ def make_draws(protocol: Protocol, data: Data) -> Draws:
     Raises RequestError for a size larger than the pool and for a draw of one class.
     """
     train_pool, test = _split(protocol, len(data.x))
-    draws = []
+    draws: list[Draw] = []
     for n in protocol.sizes:
         if n > len(train_pool) and not protocol.replacement:
             raise RequestError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from parity.errors import RequestError
 from parity.spec.models import Leekasso
@@ -24,6 +23,8 @@ def neutral_screen(spec: Leekasso, x: NDArray[np.float64], y: NDArray[np.int8]) 
     # A column without variance has no p-value; R's rank() puts missing values last.
     badness = np.where(np.isnan(badness), np.inf, badness)
     if spec.ties == "average":
+        from scipy import stats  # half a second that a worker without a screen need not spend
+
         missing = np.isinf(badness) & (badness > 0)
         ranks = stats.rankdata(badness, method="average")
         return np.flatnonzero((ranks <= spec.k) & ~missing)
@@ -37,7 +38,9 @@ def _statistic(screen: str, x: NDArray[np.float64], y: NDArray[np.int8]) -> NDAr
         raise RequestError("a screen needs rows of both classes")
     between = ones.mean(axis=0) - zeros.mean(axis=0)
     if screen == "welch-like":
-        return np.abs(between) / (np.sqrt(zeros.var(axis=0) / len(zeros) + ones.var(axis=0) / len(ones)) + WELCH_GUARD)
+        return np.asarray(np.abs(between)) / (
+            np.sqrt(zeros.var(axis=0) / len(zeros) + ones.var(axis=0) / len(ones)) + WELCH_GUARD
+        )
     # Equal-variance F = t^2 with the same degrees of freedom in every column, so its order is that of the p-values.
     within = zeros.var(axis=0) * len(zeros) + ones.var(axis=0) * len(ones)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,22 +15,24 @@ from parity.errors import RequestError, unknown
 from parity.spec.models import MLP, Leekasso, Mode, Specification
 from parity.spec.protocol import Protocol
 
+_MLP_BEAM = MLP(
+    hidden=(128, 128),
+    activation="relu",
+    dropout=0.5,
+    output="sigmoid",
+    loss="cross-entropy",
+    optimizer="adam",
+    learning_rate=1e-3,
+    epochs=200,
+    batch_size=1,
+)
+
 METHODS: dict[str, Specification] = {
     "leekasso-lm": Leekasso(model="lm"),
     "leekasso-glm": Leekasso(model="glm"),
     "leekasso-liblinear": Leekasso(model="liblinear", cost=1e6),
     "mlp-leek": MLP(hidden=(160,) * 5, activation="tanh", epochs=20),
-    "mlp-beam": MLP(
-        hidden=(128, 128),
-        activation="relu",
-        dropout=0.5,
-        output="sigmoid",
-        loss="cross-entropy",
-        optimizer="adam",
-        learning_rate=1e-3,
-        epochs=200,
-        batch_size=1,
-    ),
+    "mlp-beam": _MLP_BEAM,
 }
 "The experiments of 2017: each pins what its author wrote and nothing else."
 
@@ -48,6 +50,12 @@ class Study:
     mode: Mode = "shipped"
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
     "Engine id -> native arguments that replace the translated ones."
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    "Engine id -> the methods that it fits here, where that is not every one that it can."
+
+    def asks(self, engine: str, method: str) -> bool:
+        """Whether the study wants this method of this engine, if the engine can."""
+        return method in self.only.get(engine, (method,))
 
 
 # The rebuttal's MLP (Leek) in Keras: an attempt at h2o.deeplearning's network with the settings spelt out.
@@ -80,6 +88,8 @@ PRESETS: dict[str, Study] = {
         data=Source("mnist01", classes=(0, 1)),
         protocol=_LEEK_ROWS,
         methods={m: METHODS[m] for m in ("leekasso-lm", "leekasso-glm", "leekasso-liblinear", "mlp-leek")},
+        # R's H2O keeps to what it did in 2017; h2o.glm is fitted once, through the Python client.
+        only={"r-h2o": ("mlp-leek",)},
     ),
     "beam2017-r": Study(
         name="beam2017-r",
@@ -93,7 +103,7 @@ PRESETS: dict[str, Study] = {
         protocol=_BEAM_ROWS,
         methods={
             "leekasso-liblinear": Leekasso(model="liblinear", cost=1e6, screen="welch-like", ties="first"),
-            "mlp-beam": dataclasses.replace(METHODS["mlp-beam"], output="softmax"),
+            "mlp-beam": dataclasses.replace(_MLP_BEAM, output="softmax"),
             "mlp-leek": _BEAM_MLP_LEEK,
         },
     ),
@@ -126,7 +136,7 @@ def read_study(path: Path) -> Study:
         raise RequestError(f"study {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"study {path} is not TOML: {error}") from error
-    known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides"}
+    known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides", "only"}
     drawing = {f.name for f in dataclasses.fields(Protocol)}
     for key in document:
         if key not in known | drawing:
@@ -137,8 +147,8 @@ def read_study(path: Path) -> Study:
     reference = document["data"]
     if isinstance(reference, str) and (path.parent / reference).exists():
         reference = str((path.parent / reference).resolve())
-    source = {"reference": reference, **{k: document[k] for k in ("label", "classes") if k in document}}
-    protocol = {"draws": 5, **{k: document[k] for k in drawing if k in document}}
+    source: dict[str, Any] = {"reference": reference, **{k: document[k] for k in ("label", "classes") if k in document}}
+    protocol: dict[str, Any] = {"draws": 5, **{k: document[k] for k in drawing if k in document}}
     if "train_rows" in protocol or "test_rows" in protocol:
         protocol.setdefault("test_fraction", None)
     return Study(
@@ -149,6 +159,7 @@ def read_study(path: Path) -> Study:
         engines=_typed(document.get("engines"), tuple[str, ...] | None, f"{path} engines"),
         mode=_typed(document.get("mode", "shipped"), Mode, f"{path} mode"),
         overrides=_typed(document.get("overrides", {}), dict[str, dict[str, Any]], f"{path} overrides"),
+        only=_typed(document.get("only", {}), dict[str, tuple[str, ...]], f"{path} only"),
     )
 
 
@@ -169,11 +180,11 @@ def _method(method: str, table: Any, where: str) -> Specification:
     kind = fields.pop("kind", None)
     if base is None and kind is None and method in METHODS:
         base = method
-    kinds = {"leekasso": Leekasso, "mlp": MLP}
+    kinds: dict[str, type[Leekasso] | type[MLP]] = {"leekasso": Leekasso, "mlp": MLP}
     if base is not None:
         start = method_named(base, where)
-        cls: type[Leekasso] | type[MLP] = type(start)
-        fields = {**dataclasses.asdict(start), **fields}
+        cls = type(start)
+        fields = dict(dataclasses.asdict(start), **fields)
     elif kind in kinds:
         cls = kinds[kind]
     else:
@@ -182,7 +193,8 @@ def _method(method: str, table: Any, where: str) -> Specification:
     for key in fields:
         if key not in names:
             raise unknown("key", key, names | {"like", "kind"}, where=where)
-    return _typed(fields, cls, where)
+    made: Specification = _typed(fields, cls, where)
+    return made
 
 
 def method_named(method: str, where: str = "") -> Specification:

@@ -31,9 +31,7 @@ def ask(engine: Engine, question: str, *arguments: Any) -> Any:
             max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
         )
         try:
-            return pool.schedule(
-                answer_question, args=[engine.id, question, *arguments], timeout=ASK_SECONDS
-            ).result()
+            return pool.schedule(answer_question, args=[engine.id, question, *arguments], timeout=ASK_SECONDS).result()
         except Exception as error:
             raise NothingCompared(f"{engine.id} could not answer {question}: {error}") from error
         finally:

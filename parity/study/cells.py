@@ -42,11 +42,11 @@ def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, st
     """
     from parity.engines.sheet import engine as engine_named
 
-    cells = []
+    cells: list[Cell] = []
     for engine_id, versions in engines.items():
         engine = engine_named(engine_id)
         for method, spec in study.methods.items():
-            if spec.family in engine.fits:
+            if spec.family in engine.fits and study.asks(engine_id, method):
                 overrides = study.overrides.get(engine_id, {})
                 cells.extend(
                     cell(engine, method, spec, data, draws.test, draw, versions, study.mode, overrides, device)

@@ -86,7 +86,14 @@ class Executor:
     """Runs cells and stores what comes back. The caller's process is the only one that writes to the store."""
 
     def __init__(
-        self, store: Store, source: Source, data: Data, draws: Draws, *, jobs: int = 0, cell_seconds: float = CELL_SECONDS
+        self,
+        store: Store,
+        source: Source,
+        data: Data,
+        draws: Draws,
+        *,
+        jobs: int = 0,
+        cell_seconds: float = CELL_SECONDS,
     ) -> None:
         self._store, self._source, self._data, self._draws = store, source, data, draws
         self._jobs = jobs or os.cpu_count() or 1
@@ -146,7 +153,14 @@ class Executor:
         return ProcessPool(
             max_workers=min(most, math.ceil(work / WORKER_SECONDS)),
             initializer=start,
-            initargs=[Setting(environ_of(phase.runtime, phase.queue[0].identity["device"]), self._source, self._draws.test, self._log)],
+            initargs=[
+                Setting(
+                    environ_of(phase.runtime, phase.queue[0].identity["device"]),
+                    self._source,
+                    self._draws.test,
+                    self._log,
+                )
+            ],
             context=multiprocessing.get_context("spawn"),
         )
 

@@ -71,13 +71,11 @@ def test_a_repository_that_is_none_is_named(tmp_path):
     assert str(tmp_path) in finding["found"]
 
 
-def test_the_commands_of_several_engines_are_said_once():
-    finding = doctor.Finding("a", "engine", doctor.ABSENT, "R is missing", "a does not run", "get R")
-    other = doctor.Finding("b", "engine", doctor.ABSENT, "R is missing", "b does not run", "get R")
-    assert doctor.mending([finding, other]) == [
-        "R is missing: a does not run; b does not run",
-        "  to mend it: get R",
-    ]
+def test_what_several_engines_lack_is_said_once():
+    gap = environment.Missing("R", None, ">=4.1,<5", "a and b do not run", "get R")
+    findings = [doctor.Finding(id, "engine", doctor.ABSENT, "R is missing", lacks=(gap,)) for id in ("a", "b")]
+    findings.append(doctor.Finding("R", "system", doctor.ABSENT, "no R", "a and b do not run", "get R"))
+    assert doctor.mending(findings) == ["R is missing: a and b do not run", "  to mend it: get R"]
 
 
 def test_what_is_printed_names_every_engine_and_every_command(capsys):

@@ -102,7 +102,7 @@ def test_the_versions_that_install_r_asks_for_are_within_the_tested_ranges():
     wanted = dict(re.findall(r'(\w+) = "([\d.]+)"', text.split("wanted <- ")[1].split("\n")[0]))
     for engine in sheet.engines().values():
         for package, versions in engine.packages.items():
-            if environment.language_of(engine, package) == "R" and package.removesuffix("-r") in wanted:
+            if sheet.language_of(engine, package) == "R" and package.removesuffix("-r") in wanted:
                 assert SpecifierSet(versions).contains(wanted[package.removesuffix("-r")]), (package, versions)
 
 
@@ -120,10 +120,10 @@ def test_tensorflow_is_satisfied_by_a_distribution_of_another_name(monkeypatch):
 
 def test_a_name_in_both_languages_is_looked_for_in_the_right_one():
     engine = sheet.engine("r-h2o")
-    assert environment.language_of(engine, "h2o-r") == "R"
-    assert environment.language_of(engine, "h2o") == "Python"
-    assert environment.language_of(sheet.engine("r-keras3"), "tensorflow") == "Python"
-    assert environment.language_of(sheet.engine("r-keras3"), "keras3") == "R"
+    assert sheet.language_of(engine, "h2o-r") == "R"
+    assert sheet.language_of(engine, "h2o") == "Python"
+    assert sheet.language_of(sheet.engine("r-keras3"), "tensorflow") == "Python"
+    assert sheet.language_of(sheet.engine("r-keras3"), "keras3") == "R"
 
 
 def test_a_dash_in_a_version_of_r_separates_numbers():

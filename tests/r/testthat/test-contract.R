@@ -28,7 +28,8 @@ test_that("a misspelt override is refused with the nearest name", {
 test_that("an option that the engine cannot honour is refused, not ignored", {
   rows <- drawn_rows(20, 5)
   expect_error(
-    engine("stats")$fit(leekasso("lm"), rows, rows, list(initial_weights = 1)), "cannot take the option 'initial_weights'"
+    engine("stats")$fit(leekasso("lm"), rows, rows, list(initial_weights = 1)),
+    "cannot take the option 'initial_weights'"
   )
 })
 

@@ -49,10 +49,13 @@ test_that("a learning rate that only decays starts from Keras' own, and the prin
   expect_equal(result$effective$learning_rate, 0.001 / 4, tolerance = 1e-6)
 })
 
-test_that("an override finds its function: learning_rate the optimizer's, shuffle fit's", {
+test_that("an override finds its function: learning_rate the optimizer's, batch_size fit's", {
   options <- list(overrides = list(learning_rate = 0.02, batch_size = 10L))
   result <- keras$fit(mlp(), train, train, options)
   expect_equal(result$effective$learning_rate, 0.02, tolerance = 1e-6)
   expect_identical(result$effective$steps_per_epoch, 3L)
+  other <- keras$fit(mlp(), train, train, list(overrides = list(optimizer = "sgd", momentum = 0.5)))
+  expect_identical(other$effective$optimizer, "SGD")
+  expect_equal(other$effective$momentum, 0.5)
   expect_error(keras$fit(mlp(), train, train, list(overrides = list(learningrate = 1))), "nearest is 'learning_rate'")
 })
