@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,6 @@ def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
 def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Engines that run here with their versions, and the rest as {"engine", "reason", "mend"}."""
     from parity.engines.environment import gpus, missing, versions
-    from parity.engines.sheet import engine_file
 
     running, idle = {}, []
     for engine in engines:
@@ -75,9 +75,22 @@ def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict
         elif device == "gpu" and not gpus():
             idle.append({"engine": engine.id, "reason": "no GPU", "mend": ""})
         else:
-            code = hashlib.sha256(engine_file(engine).read_bytes()).hexdigest()
-            running[engine.id] = {**{k: str(v) for k, v in versions(engine).items()}, "file": code}
+            running[engine.id] = {**{k: str(v) for k, v in versions(engine).items()}, "file": code_hash(engine)}
     return running, idle
+
+
+def code_hash(engine: Engine) -> str:
+    """Sha256 of an engine's file and of the files beside it that it names, in order of name.
+
+    A result counts for the code that made it: a mended engine file fits its cells again.
+    """
+    from parity.engines.sheet import engine_file
+
+    path = engine_file(engine)
+    source = path.read_text(encoding="utf-8")
+    beside = sorted(path.parent.glob(f"*{path.suffix}"))
+    named = [p for p in beside if p != path and re.search(rf"\b{re.escape(p.stem)}\b", source)]
+    return hashlib.sha256(b"\0".join(p.read_bytes() for p in (path, *named))).hexdigest()
 
 
 def run_study(

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import math
+from pathlib import Path
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, cannot_express, option, recorded
+from parity.engines.contract import Plain, answer, call, option, recorded
 from parity.errors import unknown
 
-LOSSES = {"sigmoid": "binary_crossentropy", "softmax": "sparse_categorical_crossentropy"}
-UNITS = {"sigmoid": 1, "softmax": 2}
-GIVEN = ("self", "kwargs", "units", "x", "y", "name")
+# Engine files are loaded by path and belong to no package; so is what they share.
+_found = importlib.util.spec_from_file_location("parity_native_calls", Path(__file__).with_name("native_calls.py"))
+native = importlib.util.module_from_spec(_found)
+_found.loader.exec_module(native)
+
+OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}
+"Units and loss of the output layer by its activation."
+GIVEN = ("self", "kwargs", "units", "x", "y", "name", "callbacks")
 "Arguments that the engine gives itself and no override replaces."
-SCALING = {
-    "divide-by-255": ["x_train, x_test = x_train / 255, x_test / 255"],
-    "standardize": [
-        "mean, sd = x_train.mean(axis=0), x_train.std(axis=0)",
-        "x_train, x_test = [(x - mean) / (sd + (sd == 0)) for x in (x_train, x_test)]",
-    ],
-}
 
 
 def defaults(family: str) -> list[Plain]:
@@ -28,12 +28,15 @@ def defaults(family: str) -> list[Plain]:
 
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile()
-    used = [(keras.layers.Dense, model.layers[0].get_config()), (keras.layers.Dropout, {})]
-    used += [(keras.Model.compile, {**vars(model), "optimizer": type(model.optimizer).__name__})]
-    used += [(keras.Model.fit, {})]
-    optimizers = [type(model.optimizer), keras.optimizers.Adam, keras.optimizers.SGD]
-    used += [(each, each().get_config()) for each in optimizers]
-    return [row for function, effective in used for row in declared(function, effective)]
+    compiled = {name: getattr(model, name, None) for name in inspect.signature(model.compile).parameters}
+    compiled["optimizer"] = type(model.optimizer)
+    rows = native.declared("Dense", keras.layers.Dense, model.layers[0].get_config(), "Dense(1).get_config()")
+    rows += native.declared("Dropout", keras.layers.Dropout)
+    rows += native.declared("compile", keras.Model.compile, compiled, "attributes of a compiled model")
+    rows += native.declared("fit", keras.Model.fit)
+    for each in (type(model.optimizer), keras.optimizers.Adam, keras.optimizers.SGD):
+        rows += native.declared(each.__name__, each, each().get_config(), f"{each.__name__}().get_config()")
+    return rows
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
@@ -46,40 +49,44 @@ def translate(spec: Plain, options: Plain) -> Plain:
     if arguments["dropout"]:
         layers = [each for dense in layers[:-1] for each in (dense, ("Dropout", arguments["dropout"]))] + layers[-1:]
     optimizer, rates = arguments["optimizer"]
-    named = f"optimizer={written(f'keras.optimizers.{optimizer}', rates)}, " if optimizer else ""
+    named = f"optimizer={native.call_code(f'keras.optimizers.{optimizer}', rates)}" if optimizer else ""
     decay, seed = spec["learning_rate_decay"], option(options, "seed")
     scheduler = f"keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * {decay} if epoch else rate)"
-    first = "x_train, y_train, " + (f"callbacks=[{scheduler}], " if decay is not None else "")
+    first = "x_train, y_train" + (f", callbacks=[{scheduler}]" if decay is not None else "")
     code = [
         "import keras\n",
         *([f"keras.utils.set_random_seed({seed})"] if seed is not None else []),
-        *SCALING.get(spec["input_scaling"], []),
+        *native.SCALING.get(spec["input_scaling"], []),
         "model = keras.Sequential([",
         "    keras.layers.Input((x_train.shape[1],)),",
-        *(f"    {written(f'keras.layers.{name}', given)}," for name, given in layers),
+        *(f"    {native.call_code(f'keras.layers.{name}', given)}," for name, given in layers),
         "])",
-        written("model.compile", arguments["compile"], named),
-        written("model.fit", arguments["fit"], first),
+        native.call_code("model.compile", arguments["compile"], named),
+        native.call_code("model.fit", arguments["fit"], first),
         f"probability = model.predict(x_test, verbose=0)[:, {arguments['dense'][-1]['units'] - 1}]",
         f"label = (probability > {option(spec, 'threshold', 0.5)}).astype(int)",
     ]
-    chosen = [call(optimizer, **rates)] if optimizer else []
-    steps = [call("compile", **arguments["compile"]), call("fit", **arguments["fit"])]
-    schedule = [] if decay is None else [call("LearningRateScheduler", schedule=f"rate * {decay} after every epoch")]
+    needed = [
+        ("output", arguments["dense"][-1]["activation"], "Keras chooses no output layer"),
+        ("loss", arguments["compile"]["loss"], "compile has none of its own, and nothing is learnt without one"),
+        ("threshold", 0.5, "Keras gives no labels"),
+    ]
+    calls = layers + ([(optimizer, rates)] if optimizer else [])
+    calls += [("compile", arguments["compile"]), ("fit", arguments["fit"])]
+    if decay is not None:
+        calls += [("LearningRateScheduler", {"schedule": f"rate * {decay} after every epoch"})]
     return {
-        "calls": [*(call(name, **given) for name, given in layers), *chosen, *steps, *schedule],
+        "calls": [call(name, **given) for name, given in calls],
         "code": "\n".join(code),
-        "not_expressible": [cannot_express(name, "only Keras' SGD takes it") for name in unused(spec)],
-        "added": additions(spec, arguments),
+        "not_expressible": native.gaps((True, name, "only Keras' SGD takes it") for name in unused(spec)),
+        "added": native.added(row for row in needed if spec[row[0]] is None),
     }
 
 
 @recorded
 def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     """One fit in Keras' float type. x: (n, p); probability and label: (n_test,); weights: (in, out) arrays."""
-    for name in ("row_order", "trace"):
-        if option(options, name) is not None:
-            raise ValueError(f"the Keras engine cannot take the option '{name}'")
+    native.refuse(options, ("row_order", "trace"), "Keras")
     return fit_mlp(spec, train, test, options)
 
 
@@ -89,7 +96,7 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     arguments, decay = arguments_mlp(spec, options), spec["learning_rate_decay"]
     if option(options, "seed") is not None:
         keras.utils.set_random_seed(options["seed"])
-    x, x_test = scaled(spec, train["x"], test["x"])
+    x, x_test = native.scaled(spec, train["x"], test["x"])
     try:
         model = network(arguments, x.shape[1])
         if (start := option(options, "initial_weights")) is not None:
@@ -99,14 +106,14 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         optimizer = {"optimizer": getattr(keras.optimizers, name)(**rates)} if name else {}
         model.compile(**optimizer, **arguments["compile"])
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * decay if epoch else rate)
-        callbacks = {} if decay is None else {"callbacks": [scheduler]}
-        history = model.fit(x, train["y"], **callbacks, **arguments["fit"])
+        history = model.fit(x, train["y"], callbacks=[scheduler] if decay else None, **arguments["fit"])
         probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
-        arrays = model.get_weights()
+        layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
+        arrays = {"weights": [w for w, *_ in layers], "biases": [b for _, *rest in layers for b in rest]}
         return answer(
             probability=probability,
             label=(probability > option(spec, "threshold", 0.5)).astype(int),
-            parameters={"weights": arrays[::2], "biases": arrays[1::2]} if option(options, "weights") else None,
+            parameters=arrays if option(options, "weights") else None,
             effective=read_back(model, history, len(x), arguments),
             iterations=len(history.epoch),
             updates=int(model.optimizer.iterations),
@@ -117,23 +124,23 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
 
 def arguments_mlp(spec: Plain, options: Plain) -> Plain:
-    """What each function is given. An override goes to the first that takes its name; `optimizer` names another."""
+    """What each function is given; an override goes to the first that takes its name."""
     overrides = dict(option(options, "overrides", {}))
     output, optimizer = option(spec, "output", "sigmoid"), overrides.pop("optimizer", spec["optimizer"])
     sgd = {} if unused(spec) else {"momentum": spec["momentum"], "nesterov": spec["nesterov"]}
     init = spec["init"] and spec["init"].replace("-", "_")
     parts = {
-        "optimizer": pinned(learning_rate=spec["learning_rate"], **sgd),
-        "compile": {"loss": LOSSES[output]},
-        "fit": pinned(epochs=spec["epochs"], batch_size=spec["batch_size"], verbose=0),
-        "dense": pinned(activation=spec["activation"], kernel_initializer=init),
+        "optimizer": native.pinned(learning_rate=spec["learning_rate"], **sgd),
+        "compile": {"loss": OUTPUTS[output][1]},
+        "fit": native.pinned(epochs=spec["epochs"], batch_size=spec["batch_size"], verbose=0),
+        "dense": native.pinned(activation=spec["activation"], kernel_initializer=init),
     }
     if overrides or optimizer not in (None, "adam", "sgd") or (optimizer is None and parts["optimizer"]):
         optimizer = with_overrides(parts, overrides, optimizer)
     dense = [{"units": units, **parts["dense"]} for units in spec["hidden"]]
-    last = {**parts["dense"], "units": UNITS[output], "activation": output}
+    last = {**parts["dense"], "units": OUTPUTS[output][0], "activation": output}
     name = {"adam": "Adam", "sgd": "SGD"}.get(optimizer, optimizer)
-    dropout = {"rate": spec["dropout"]} if spec["dropout"] else {}
+    dropout = native.pinned(rate=spec["dropout"] or None)
     return {**parts, "dense": [*dense, last], "dropout": dropout, "optimizer": (name, parts["optimizer"])}
 
 
@@ -158,15 +165,6 @@ def unused(spec: Plain) -> list[str]:
     return [n for n in ("momentum", "nesterov") if spec[n] is not None and spec["optimizer"] != "sgd"]
 
 
-def additions(spec: Plain, arguments: Plain) -> list[Plain]:
-    needed = [
-        ("output", arguments["dense"][-1]["activation"], "Keras chooses no output layer"),
-        ("loss", arguments["compile"]["loss"], "compile has none of its own, and nothing is learnt without one"),
-        ("threshold", 0.5, "Keras gives no labels"),
-    ]
-    return [{"parameter": n, "value": value, "reason": reason} for n, value, reason in needed if spec[n] is None]
-
-
 def network(arguments: Plain, inputs: int) -> Any:
     import keras
 
@@ -180,60 +178,22 @@ def network(arguments: Plain, inputs: int) -> Any:
     return model
 
 
-def scaled(spec: Plain, x: Any, x_test: Any) -> tuple[Any, Any]:
-    """What SCALING prints. A constant column has no spread and is divided by 1."""
-    if spec["input_scaling"] == "divide-by-255":
-        return x / 255, x_test / 255
-    if spec["input_scaling"] == "standardize":
-        mean, sd = x.mean(axis=0), x.std(axis=0)
-        return (x - mean) / (sd + (sd == 0)), (x_test - mean) / (sd + (sd == 0))
-    return x, x_test
-
-
 def read_back(model: Any, history: Any, n: int, arguments: Plain) -> Plain:
     """What was in force. Keras records no batch size, but the steps of an epoch leave only some sizes."""
     import keras
 
     steps = history.params["steps"]
     sizes = [math.ceil(n / steps), None if steps == 1 else math.ceil(n / (steps - 1)) - 1]
-    optimizer = {k: v for k, v in model.optimizer.get_config().items() if k != "name"}
     first = model.layers[0].get_config()
     return {
-        **optimizer,
+        **{name: value for name, value in model.optimizer.get_config().items() if name != "name"},
         "optimizer": type(model.optimizer).__name__,
         "loss": model.loss,
-        "epochs": history.params["epochs"],
         "steps_per_epoch": steps,
         "batch_size": arguments["fit"].get("batch_size"),
         "batch_size between": sizes,
-        "activation": first["activation"],
-        "kernel_initializer": first["kernel_initializer"]["class_name"],
-        "bias_initializer": first["bias_initializer"]["class_name"],
+        **{name: native.by_name(first[name]) for name in ("activation", "kernel_initializer", "bias_initializer")},
         "dtype": model.compute_dtype,
         "jit_compile": model.jit_compile,
         "backend": keras.backend.backend(),
     }
-
-
-def declared(function: Any, effective: Plain) -> list[Plain]:
-    label = function.__qualname__
-    value = {k: v["class_name"] if isinstance(v, dict) and "class_name" in v else v for k, v in effective.items()}
-    return [
-        {
-            "function": label,
-            "name": n,
-            "declared": p.default,
-            "effective": value.get(n),
-            "source": f"signature({label})",
-        }
-        for n, p in inspect.signature(function).parameters.items()
-        if p.default is not p.empty
-    ]
-
-
-def pinned(**arguments: Any) -> Plain:
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
-def written(function: str, arguments: Plain, first: str = "") -> str:
-    return f"{function}({first}{', '.join(f'{name}={value!r}' for name, value in arguments.items())})"

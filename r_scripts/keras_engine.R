@@ -97,7 +97,8 @@ fit_mlp <- function(spec, train, test, options) {
   history <- do.call(keras3::fit, c(list(model, x_train, train$y), arguments$fit, callbacks))
   probability <- stats::predict(model, x_test, verbose = 0)[, arguments$output$units]
   answer(
-    probability, probability > option(spec, "threshold", 0.5),
+    # A network that diverged predicts NaN, which no cut puts above itself.
+    probability, !is.na(probability) & probability > option(spec, "threshold", 0.5),
     parameters = if (isTRUE(option(options, "weights"))) network_weights(model),
     effective = c(
       # Its name is unique in a session (sgd, sgd_1, ...) and would differ from fit to fit.

@@ -3,7 +3,7 @@
 #   Rscript benchmarks/leek2017/plain.R rows.csv pool.csv answers.csv
 #
 # pool.csv   label, pixel0 … pixel783 of every zero and one
-# rows.csv   n, draw, set (train or test), row: the rows of `parity reproduce leek2017`, so that both sides fit the same data
+# rows.csv   n, draw, set (train or test), row: those of `parity reproduce leek2017`, so that both fit the same data
 # answers.csv  n, draw, method, accuracy
 
 suppressPackageStartupMessages({

@@ -107,8 +107,7 @@ class Missing:
 def r() -> R | None:
     """The R of $R_HOME or of the search path; None where there is none or it does not start. One call a process."""
     home = os.environ.get("R_HOME")
-    command = shutil.which(str(Path(home, "bin", "Rscript"))) if home else None
-    command = command or shutil.which("Rscript")
+    command = (shutil.which(str(Path(home, "bin", "Rscript"))) if home else None) or shutil.which("Rscript")
     if command is None:
         return None
     variables = {**os.environ, "R_DEFAULT_PACKAGES": "NULL"}
@@ -172,8 +171,7 @@ def r_environ() -> dict[str, str]:
 def java() -> Java | None:
     """The Java of $JAVA_HOME or of the search path; None where there is none or it does not start."""
     home = os.environ.get("JAVA_HOME")
-    command = shutil.which(str(Path(home, "bin", "java"))) if home else None
-    command = command or shutil.which("java")
+    command = (shutil.which(str(Path(home, "bin", "java"))) if home else None) or shutil.which("java")
     text = _output([command, "-version"]) if command else None
     match = re.search(r'version "([^"]+)"', text or "")
     return Java(version=match[1], path=str(command)) if match else None

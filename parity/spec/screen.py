@@ -38,9 +38,8 @@ def _statistic(screen: str, x: NDArray[np.float64], y: NDArray[np.int8]) -> NDAr
         raise RequestError("a screen needs rows of both classes")
     between = ones.mean(axis=0) - zeros.mean(axis=0)
     if screen == "welch-like":
-        return np.asarray(np.abs(between)) / (
-            np.sqrt(zeros.var(axis=0) / len(zeros) + ones.var(axis=0) / len(ones)) + WELCH_GUARD
-        )
+        standard_error = np.sqrt(zeros.var(axis=0) / len(zeros) + ones.var(axis=0) / len(ones))
+        return np.asarray(np.abs(between) / (standard_error + WELCH_GUARD))
     # Equal-variance F = t^2 with the same degrees of freedom in every column, so its order is that of the p-values.
     within = zeros.var(axis=0) * len(zeros) + ones.var(axis=0) * len(ones)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -21,11 +21,12 @@ test_that("the label is the predict column: cut where F1 is largest on the train
   expect_gt(min(result$probability[result$label == 1]), max(result$probability[result$label == 0]))
 })
 
-test_that("a seed repeats a network exactly, because it also asks for one thread", {
-  fitted <- function() h2o_engine$fit(mlp(), train, test, list(server = server, seed = 4L))$probability
+test_that("a seed repeats a network exactly on one thread, and one thread is only taken where it is asked for", {
+  one_thread <- list(server = server, seed = 4L, overrides = list(reproducible = TRUE))
+  fitted <- function() h2o_engine$fit(mlp(), train, test, one_thread)$probability
   expect_identical(fitted(), fitted())
-  translated <- h2o_engine$translate(mlp(), list(seed = 4L))
-  expect_identical(translated$added[[1]]$parameter, "reproducible")
+  shipped <- h2o_engine$fit(mlp(), train, test, list(server = server, seed = 4L))
+  expect_identical(shipped$effective$reproducible, FALSE)
 })
 
 test_that("rows that are on the server already give the same answer as rows that are uploaded", {
@@ -35,8 +36,11 @@ test_that("rows that are on the server already give the same answer as rows that
   on_server <- list(test = "tested", stack = "stack", first = 10L, last = 60L)
   cut <- list(x = train$x[11:60, ], y = train$y[11:60])
   for (spec in list(leekasso("lm"), mlp())) {
-    uploaded <- h2o_engine$fit(spec, cut, test, list(server = server, seed = 1L))
-    served <- h2o_engine$fit(spec, cut, test, list(server = server, seed = 1L, frames = on_server))
+    one_thread <- list(
+      server = server, seed = 1L, overrides = if (spec$family == "mlp") list(reproducible = TRUE)
+    )
+    uploaded <- h2o_engine$fit(spec, cut, test, one_thread)
+    served <- h2o_engine$fit(spec, cut, test, c(one_thread, list(frames = on_server)))
     # as.h2o writes 15 digits, so the uploaded rows are not the same to the last bit.
     expect_equal(served$probability, uploaded$probability, tolerance = 1e-6)
     expect_identical(served$label, uploaded$label)
@@ -58,9 +62,10 @@ test_that("h2o.glm penalises by default and agrees with lm without a penalty", {
 test_that("training ends early where no training error is left, unless the specification forbids it", {
   separated <- train
   separated$x[, 1] <- separated$x[, 1] + 50 * separated$y
-  early <- h2o_engine$fit(mlp(epochs = 100L), separated, test, list(server = server, seed = 1L))
+  one_thread <- list(server = server, seed = 1L, overrides = list(reproducible = TRUE))
+  early <- h2o_engine$fit(mlp(epochs = 100L), separated, test, one_thread)
   expect_lt(early$iterations, 100)
-  whole <- h2o_engine$fit(mlp(epochs = 100L, stopping = "none"), separated, test, list(server = server, seed = 1L))
+  whole <- h2o_engine$fit(mlp(epochs = 100L, stopping = "none"), separated, test, one_thread)
   expect_gte(whole$iterations, 100)
   expect_equal(whole$updates, whole$iterations * 60)
 })

@@ -1,0 +1,97 @@
+"""What the Python engines share: how native arguments are merged, printed and listed, and how inputs are scaled.
+
+It lies beside the engine files and is loaded by path as they are; `r_scripts/contract.R` has the same functions for R.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from parity.engines.contract import Plain, cannot_express, option
+from parity.errors import unknown
+
+SCALING = {
+    "divide-by-255": ["x_train, x_test = x_train / 255, x_test / 255"],
+    # A constant column has no spread and is divided by 1.
+    "standardize": [
+        "mean, sd = x_train.mean(axis=0), x_train.std(axis=0)",
+        "x_train, x_test = [(x - mean) / (sd + (sd == 0)) for x in (x_train, x_test)]",
+    ],
+}
+"Python code by the specification's input_scaling: it is what a translation prints and what `scaled` runs."
+
+
+def pinned(**arguments: Any) -> Plain:
+    """The arguments that are not None: what the specification leaves open is left to the framework."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def overridden(arguments: Plain, options: Plain, known: Callable[[], Collection[str]], where: str) -> Plain:
+    """Native arguments with options["overrides"] merged last.
+
+    known: the names that the native function takes; called only where there are overrides, as it imports the framework.
+    Raises ValueError with the nearest name for an unknown one.
+    """
+    overrides = option(options, "overrides", {})
+    names = known() if overrides else ()
+    for name in overrides:
+        if name not in names:
+            raise ValueError(str(unknown("argument", name, names, where)))
+    return {**arguments, **overrides}
+
+
+def refuse(options: Plain, names: Iterable[str], engine: str) -> None:
+    """Raise ValueError for an option that would otherwise be dropped without a word."""
+    for name in names:
+        if option(options, name) is not None:
+            raise ValueError(f"the {engine} engine cannot take the option '{name}'")
+
+
+def call_code(function: str, arguments: Plain, first: str = "") -> str:
+    """A native call as Python code; `first` is printed before the arguments."""
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"{function}({', '.join(part for part in (first, given) if part)})"
+
+
+def declared(label: str, function: Callable[..., Any], effective: Plain | None = None, read: str = "") -> list[Plain]:
+    """Rows of defaults(): the arguments of a function that have a default, and what `effective` knows to be in force.
+
+    read: where `effective` was read from. Functions, classes and Keras objects stand by their names.
+    """
+    source = f"inspect.signature({label})" + (f", {read}" if read else "")
+    return [
+        {
+            "function": label,
+            "name": name,
+            "declared": by_name(parameter.default),
+            "effective": by_name((effective or {}).get(name)),
+            "source": source,
+        }
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    ]
+
+
+def by_name(value: Any) -> Any:
+    if isinstance(value, dict) and "class_name" in value:
+        return value["class_name"]
+    return getattr(value, "__name__", value)
+
+
+def gaps(found: Iterable[tuple[Any, str, str]]) -> list[Plain]:
+    """What cannot be expressed, from rows (whether it is asked for, parameter, reason)."""
+    return [cannot_express(parameter, reason) for holds, parameter, reason in found if holds]
+
+
+def added(rows: Iterable[tuple[str, Any, str]]) -> list[Plain]:
+    """What an engine needs and the specification leaves open, from rows (parameter, value, reason)."""
+    return [{"parameter": parameter, "value": value, "reason": reason} for parameter, value, reason in rows]
+
+
+def scaled(spec: Plain, x_train: Any, x_test: Any) -> tuple[Any, Any]:
+    """x_train (n, p) and x_test (n_test, p) as the specification's input_scaling leaves them."""
+    names = {"x_train": x_train, "x_test": x_test}
+    exec("\n".join(SCALING.get(spec["input_scaling"], [])), names)
+    return names["x_train"], names["x_test"]
