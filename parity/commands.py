@@ -213,8 +213,11 @@ def _line(comparison: dict[str, Any]) -> str:
 
 def _account(done: Run) -> str:
     fitted, outcome = sum(done.outcome.fitted.values()), done.outcome
-    took = f"{fitted:,} cells fitted in {outcome.wall:.0f} s" if fitted else "nothing to fit"
-    return f"{took}, {outcome.known:,} were in the store"
+    if not fitted:
+        return f"nothing to fit, {outcome.known:,} were in the store"
+    share = outcome.overhead / (outcome.inside + outcome.overhead)
+    took = f"{fitted:,} cells fitted in {outcome.wall:.0f} s, parity's own overhead {share:.1%}"
+    return f"{took}; {outcome.known:,} were in the store"
 
 
 def _exit_code(done: Run) -> int:

@@ -35,7 +35,8 @@ def defaults(family: str) -> list[Plain]:
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
     name, lm, arguments = ESTIMATORS[spec["family"]], spec["family"] == "lm", native_arguments(spec, options)
-    levels, label = "[str(y) for y in y_train]", "predicted['predict'].astype(int)"
+    # Beside other numbers the client would write 0 and 1 as 0.0 and 1.0, and name the levels so.
+    levels, label = "y_train.astype(str)", "predicted['predict'].astype(int)"
     label = f"(probability > {spec['threshold']}).astype(int)" if lm else label
     columns = ", ".join(option(options, "selected", [])) or "that a screen left"
     code = [
@@ -43,7 +44,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
         f"from h2o.estimators import {name}\n",
         *([f"# x_train and x_test hold only the columns {columns}"] if spec["family"] != "mlp" else []),
         "train, test = pd.DataFrame(x_train).add_prefix('x'), pd.DataFrame(x_test).add_prefix('x')",
-        f"frame = h2o.H2OFrame(train.assign(label={'y_train' if lm else levels}), column_types={{'label': '{'int' if lm else 'enum'}'}})",
+        f"frame = h2o.H2OFrame(train.assign(label={levels}), column_types={{'label': '{'int' if lm else 'enum'}'}})",
         f"model = {native.call_code(name, arguments)}",
         "model.train(x=list(train.columns), y='label', training_frame=frame)",
         "predicted = model.predict(h2o.H2OFrame(test)).as_data_frame()",

@@ -45,9 +45,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
     Keras is imported only to check overrides and to look up compile's own optimizer where arguments are meant for it.
     """
     arguments = arguments_mlp(spec, options)
-    layers = [("Dense", dense) for dense in arguments["dense"]]
-    if arguments["dropout"]:
-        layers = [each for dense in layers[:-1] for each in (dense, ("Dropout", arguments["dropout"]))] + layers[-1:]
+    layers = layers_of(arguments)
     optimizer, rates = arguments["optimizer"]
     named = f"optimizer={native.call_code(f'keras.optimizers.{optimizer}', rates)}" if optimizer else ""
     decay, seed = spec["learning_rate_decay"], option(options, "seed")
@@ -98,7 +96,8 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         keras.utils.set_random_seed(options["seed"])
     x, x_test = native.scaled(spec, train["x"], test["x"])
     try:
-        model = network(arguments, x.shape[1])
+        made = [getattr(keras.layers, name)(**given) for name, given in layers_of(arguments)]
+        model = keras.Sequential([keras.layers.Input((x.shape[1],)), *made])
         if (start := option(options, "initial_weights")) is not None:
             pairs = zip(start["weights"], start["biases"], strict=True)
             model.set_weights([each for pair in pairs for each in pair])
@@ -165,17 +164,11 @@ def unused(spec: Plain) -> list[str]:
     return [n for n in ("momentum", "nesterov") if spec[n] is not None and spec["optimizer"] != "sgd"]
 
 
-def network(arguments: Plain, inputs: int) -> Any:
-    import keras
-
-    *hidden, output = [keras.layers.Dense(**dense) for dense in arguments["dense"]]
-    model = keras.Sequential([keras.layers.Input((inputs,))])
-    for layer in hidden:
-        model.add(layer)
-        if arguments["dropout"]:
-            model.add(keras.layers.Dropout(**arguments["dropout"]))
-    model.add(output)
-    return model
+def layers_of(arguments: Plain) -> list[tuple[str, Plain]]:
+    """Layers in the order in which they are made: each draws its seeds when it is made, so that the order counts."""
+    *hidden, output = [("Dense", dense) for dense in arguments["dense"]]
+    drop = [("Dropout", arguments["dropout"])] if arguments["dropout"] else []
+    return [layer for dense in hidden for layer in (dense, *drop)] + [output]
 
 
 def read_back(model: Any, history: Any, n: int, arguments: Plain) -> Plain:

@@ -95,6 +95,8 @@ def fit(task: Task) -> Plain:
     }
     if isinstance(spec, Leekasso) and sheet.screen == "neutral":
         options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
+    prepared = time.perf_counter()
+    # Loading a framework is the framework's time: the first cell of a worker carries it.
     functions = engine_functions(sheet)
     loaded = time.perf_counter()
     try:
@@ -103,12 +105,14 @@ def fit(task: Task) -> Plain:
         seconds = time.perf_counter() - loaded
         reason = f"{type(error).__name__}: {error}".strip()
         return {"status": "raised", "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
-    inside = time.perf_counter() - loaded
-    answer["overhead"] = loaded - started
-    return sorted_out(answer, len(test["rows"]), inside)
+    fitted = time.perf_counter()
+    result = sorted_out(answer, len(test["rows"]))
+    own = prepared - started + time.perf_counter() - fitted
+    result["facts"] |= {"inside": fitted - prepared, "overhead": own}
+    return result
 
 
-def sorted_out(answer: Plain, n_test: int, inside: float) -> Plain:
+def sorted_out(answer: Plain, n_test: int) -> Plain:
     """Split an engine's answer into JSON-ready facts and arrays, refusing one that does not keep the contract."""
     arrays: dict[str, NDArray[Any]] = {
         "probability": np.asarray(answer.pop("probability"), dtype=np.float64).reshape(-1),
@@ -123,7 +127,6 @@ def sorted_out(answer: Plain, n_test: int, inside: float) -> Plain:
         if isinstance(facts.get(name), str):
             facts[name] = [facts[name]]
     facts["messages"] = list(facts.get("messages") or [])
-    facts["inside"] = inside
     return {"status": "done", "facts": facts, "arrays": arrays}
 
 

@@ -42,7 +42,7 @@ def digits(n: int = 60) -> dict[str, Any]:
 
 
 def overlapping(n: int = 80) -> dict[str, Any]:
-    """Four normal columns, a fifth that is constant, and classes that overlap, so that logistic regression converges."""
+    """Four normal columns, a constant one, and classes that overlap, so that logistic regression converges."""
     generator = np.random.default_rng(11)
     x = np.column_stack([generator.normal(size=(2 * n, 4)), np.full(2 * n, 3.0)])
     y = (x[:, 0] - x[:, 1] + generator.normal(size=2 * n) > 0).astype(int)
@@ -61,8 +61,11 @@ def logistic_score(x: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np
 def run_printed(code: str, data: dict[str, Any], columns: list[str] | None = None) -> dict[str, Any]:
     """The names that a translation's code leaves behind when it is run as a user would paste it."""
     train, test = data["train"], data["test"]
-    kept = [train["features"].index(name) for name in columns or train["features"]]
-    names = {"x_train": train["x"][:, kept], "y_train": train["y"], "x_test": test["x"][:, kept]}
+    x, x_test = train["x"], test["x"]
+    if columns is not None:
+        kept = [train["features"].index(name) for name in columns]
+        x, x_test = x[:, kept], x_test[:, kept]
+    names = {"x_train": x, "y_train": train["y"], "x_test": x_test}
     exec(code, names)
     return names
 

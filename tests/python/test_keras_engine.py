@@ -1,0 +1,115 @@
+"""Keras' engine on each backend, each in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+BACKENDS = ["tensorflow", "jax", "torch"]
+FLOAT32 = 1e-5
+"Two layers of float32 arithmetic on inputs of up to 16."
+PROCESS_SECONDS = 240
+"Importing TensorFlow has taken 25 s on two busy cores, and twelve small fits as much again."
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """All backends at once: most of their time is spent importing."""
+    there = [backend for backend in BACKENDS if importlib.util.find_spec(backend) is not None]
+    started = {backend: start(backend) for backend in there}
+    yield started
+    for process in started.values():
+        process.kill()
+        process.communicate()
+
+
+def start(backend: str) -> subprocess.Popen[str]:
+    environ = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "tests.python.keras_facts"]
+    root = Path(__file__).parents[2]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environ, cwd=root)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def facts(request: pytest.FixtureRequest, processes: dict[str, subprocess.Popen[str]]) -> Any:
+    if request.param not in processes:
+        pytest.skip(f"{request.param} is not installed")
+    out, err = processes[request.param].communicate(timeout=PROCESS_SECONDS)
+    assert processes[request.param].returncode == 0, err[-2000:]
+    found = json.loads(out.splitlines()[-1])
+    assert found["shipped"]["effective"]["backend"] == request.param
+    return found
+
+
+def test_as_shipped_compile_and_fit_choose_rmsprop_and_two_batches_for_60_rows(facts):
+    shipped = facts["shipped"]
+    assert shipped["effective"]["optimizer"] == "RMSprop"
+    assert shipped["effective"]["batch_size"] is None
+    assert shipped["effective"]["batch_size between"] == [30, 59]
+    assert (shipped["iterations"], shipped["updates"]) == (3, 6)
+    assert shipped["effective"]["dtype"] == "float32"
+
+
+def test_pinned_updates_are_epochs_times_batches_and_the_rate_is_multiplied_after_each_epoch(facts):
+    pinned = facts["pinned"]
+    assert (pinned["iterations"], pinned["updates"]) == (3, 27)
+    assert pinned["effective"]["optimizer"] == "Adam"
+    assert pinned["effective"]["learning_rate"] == pytest.approx(0.01 * 0.5**2)
+    assert pinned["shapes"] == [[64, 6], [6, 5], [5, 2]]
+
+
+def test_a_seed_repeats_a_fit_bit_for_bit_and_another_does_not(facts):
+    assert facts["shipped"]["probability"] == facts["again"]["probability"]
+    assert facts["shipped"]["probability"] != facts["other"]["probability"]
+
+
+def test_the_printed_code_is_what_was_run(facts):
+    assert facts["printed"] == facts["pinned"]["probability"]
+
+
+def test_labels_are_the_probabilities_cut_at_one_half(facts):
+    probability, label = np.array(facts["shipped"]["probability"]), np.array(facts["shipped"]["label"])
+    assert len(probability) == 300
+    np.testing.assert_array_equal(label, probability > 0.5)
+
+
+def test_a_network_that_does_not_learn_predicts_what_numpy_does_from_the_initial_weights(facts):
+    assert facts["started"]["gap"] < FLOAT32
+    assert facts["started"]["kept"] < FLOAT32
+
+
+def test_overrides_reach_the_function_that_takes_them(facts):
+    assert facts["overridden"]["optimizer"] == "SGD"
+    assert facts["overridden"]["learning_rate"] == 0.125
+    assert facts["overridden"]["kernel_initializer"] == "Zeros"
+    calls = {call["function"]: call["arguments"] for call in facts["translated"]}
+    assert calls["SGD"] == {"learning_rate": 0.125}
+    assert calls["fit"] == {"epochs": 3, "verbose": 0, "shuffle": False}
+
+
+def test_an_unknown_override_is_refused_with_the_nearest_name(facts):
+    assert "'lerning_rate'" in facts["refusal"]
+    assert "did you mean 'learning_rate'" in facts["refusal"]
+
+
+def test_translate_prints_without_importing_keras(facts):
+    assert not facts["imported by translate"]
+    assert facts["not_expressible"] == []
+
+
+def test_defaults_are_read_from_unfitted_objects(facts):
+    rows = {(function, name): effective for function, name, effective in facts["defaults"]}
+    assert rows["Dense", "kernel_initializer"] == "GlorotUniform"
+    assert rows["compile", "optimizer"] == "RMSprop"
+    assert float(rows["RMSprop", "rho"]) == 0.9
+    assert float(rows["SGD", "learning_rate"]) == pytest.approx(0.01)
