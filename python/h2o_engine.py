@@ -121,8 +121,7 @@ def native_arguments(spec: Plain, options: Plain) -> Plain:
 
 
 def arguments_glm(spec: Plain, options: Plain) -> Plain:
-    family = {"lm": "gaussian", "glm": "binomial"}[spec["family"]]
-    return native.pinned(family=family, seed=option(options, "seed"))
+    return native.pinned(family={"lm": "gaussian", "glm": "binomial"}[spec["family"]], seed=option(options, "seed"))
 
 
 def arguments_mlp(spec: Plain, options: Plain) -> Plain:
@@ -190,8 +189,8 @@ def weights_of(model: Any, layers: int) -> Plain:
     def values(frame: Any) -> Any:
         return np.array(list(csv.reader(frame.get_frame_data().splitlines()[1:])), dtype=float)
 
-    biases = [values(model.biases(i))[:, 0] for i in range(layers)]
-    return {"weights": [values(model.weights(i)).T for i in range(layers)], "biases": biases}
+    arrays = [(values(model.weights(i)).T, values(model.biases(i))[:, 0]) for i in range(layers)]
+    return {"weights": [w for w, _ in arrays], "biases": [b for _, b in arrays]}
 
 
 def estimator(family: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib.util
 import multiprocessing
@@ -66,9 +67,17 @@ def start(setting: Setting) -> None:
     log = os.open(setting.log.with_suffix(f".{os.getpid()}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    # R's and TensorFlow's finalizers can hang at exit, and there is nothing to finalize.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _leave_at_once() -> None:
+    """Have this process end without finalizers: R's and TensorFlow's can hang, and there is nothing to finalize.
+
+    Exit functions run last in, first out, and frameworks register theirs as they load: ours has to come after.
+    """
+    atexit.unregister(os._exit)
+    atexit.register(os._exit, 0)
 
 
 def _end_with_parent() -> None:
@@ -98,6 +107,7 @@ def fit(task: Task) -> Plain:
     prepared = time.perf_counter()
     # Loading a framework is the framework's time: the first cell of a worker carries it.
     functions = engine_functions(sheet)
+    _leave_at_once()
     loaded = time.perf_counter()
     try:
         answer = functions["fit"](plain(spec), train, test, options)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 CELL_SECONDS = 900.0
 "The slowest cell of the presets (17,000 single-row updates through R's Keras) takes 90 s; ten times that is a hang."
 
+WORKER_CELLS = 150
+"A Keras worker keeps 15 to 25 MB of every fit, whatever is cleared; a fresh one costs it a few seconds."
+
 STRIKES = 2
 "A cell that was being fitted when its worker or its server died is tried once more; then it is the suspect."
 
@@ -123,6 +126,8 @@ class Executor:
                 self._server.start()  # it boots while other runtimes work
             for phase in phases:
                 self._run_phase(phase, outcome, watch)
+                if phase.runtime == "h2o" and self._server is not None:
+                    self._server.stop()  # two GB that the next frameworks can use
         outcome.wall = time.perf_counter() - started
         outcome.overhead += time.process_time() - busy
         return outcome
@@ -162,6 +167,7 @@ class Executor:
                 )
             ],
             context=multiprocessing.get_context("spawn"),
+            max_tasks=WORKER_CELLS,
         )
 
     def _serve(self, server: H2OServer) -> None:

@@ -60,13 +60,8 @@ def test_the_wheel_carries_every_engine_file_and_the_data(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = {"R": "parity/engine_files/r_scripts", "Python": "parity/engine_files/python"}
     assert {f"{folders[e.language]}/{e.file}" for e in engines().values()} <= names
-    for needed in (
-        "engines/engines.toml",
-        "mnist/mnist01.npy.xz",
-        "reference/leek2017_curve.csv",
-        "report/report.md.j2",
-    ):
-        assert f"parity/{needed}" in names
+    needed = ("engines/engines.toml", "mnist/mnist01.npy.xz", "reference/leek2017_curve.csv", "report/report.md.j2")
+    assert {f"parity/{name}" for name in needed} <= names
     assert "parity/engine_files/r_scripts/figure.R" in names
 
 
