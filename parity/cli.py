@@ -61,15 +61,6 @@ def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _print_document(document: dict[str, Any], json_to: str) -> None:
-    from parity.report.document import write
-
-    if json_to == "-":
-        click.echo(json.dumps(document, indent=1, allow_nan=False))
-    else:
-        write(document, Path(json_to))
-
-
 @click.group(cls=Parity, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="parity-suite", prog_name="parity")
 def main() -> None:
@@ -91,8 +82,9 @@ def doctor(json_to: str | None) -> int:
     if json_to:
         from parity.engines.environment import describe
         from parity.report.document import document
+        from parity.report.terminal import send
 
-        _print_document(document("doctor", describe(), {"findings": [asdict(f) for f in findings]}), json_to)
+        send(document("doctor", describe(), {"findings": [asdict(f) for f in findings]}), json_to)
     if json_to != "-":
         render(findings)
     return DONE
@@ -109,15 +101,18 @@ def engines(json_to: str | None) -> int:
 
     if json_to:
         from parity.report.document import document
+        from parity.report.terminal import send
 
-        _print_document(document("engines", {}, {"engines": [asdict(e) for e in sheet().values()]}), json_to)
+        send(document("engines", {}, {"engines": [asdict(e) for e in sheet().values()]}), json_to)
     if json_to != "-":
+        from parity.report.terminal import columns
+
         names = list(CAPABILITIES)
         rows = [["engine", "fits", "runtime", *(name.replace("_", " ") for name in names)]]
         for engine in sheet().values():
             marks = [_mark(engine.capabilities[name]) for name in names]
             rows.append([engine.id, " ".join(engine.fits), engine.runtime, *marks])
-        _columns(rows)
+        columns(rows)
         click.echo(
             "\nfits: lm, glm and liblinear on ten screened features (Leekasso), mlp; `parity doctor` says who runs here"
         )
@@ -126,12 +121,6 @@ def engines(json_to: str | None) -> int:
 
 def _mark(capability: bool | str) -> str:
     return capability if isinstance(capability, str) else "yes" if capability else "–"
-
-
-def _columns(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @main.command()
@@ -148,9 +137,10 @@ def translate(method: str, engine_id: str, override: tuple[str, ...], json_to: s
     answer = translation(method, engine_id, _overrides(override))
     if json_to:
         from parity.report.document import document
+        from parity.report.terminal import send
 
         content = {"method": method, "engine": engine_id, **answer}
-        _print_document(document("translation", {}, content), json_to)
+        send(document("translation", {}, content), json_to)
     if json_to != "-":
         click.echo(f"# {method} on {engine_id}")
         click.echo(answer["code"])

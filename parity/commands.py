@@ -14,21 +14,19 @@ from parity.errors import RequestError, unknown
 if TYPE_CHECKING:
     from parity.run import Run
     from parity.spec.study import Study
-    from parity.study.cells import Cell
-    from parity.study.store import Result
 
 
 def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: bool, **options: Any) -> int:
     """`parity run`."""
+    from parity.report.terminal import accuracies, send, shortfalls
+
     study = _with_options(_study(study_name), options)
     done = _run(study, store, quiet=quiet, **options, rerun=f"parity run {study_name} --store {store}")
     if json_to:
-        from parity.cli import _print_document
-
-        _print_document(done.document, json_to)
+        send(done.document, json_to)
     if not quiet and json_to != "-":
-        _print_curves(done.document)
-        _print_shortfalls(done.document)
+        accuracies(done.document)
+        shortfalls(done.document)
         click.echo(_account(done))
     return _exit_code(done)
 
@@ -40,6 +38,7 @@ def reproduce_and_draw(
     from parity.report.document import write
     from parity.report.figure import CannotDraw, multiples_figure, original_figure
     from parity.report.markdown import markdown
+    from parity.report.terminal import comparison_line, send, shortfalls
     from parity.spec.study import preset as preset_named
     from parity.spec.study import quick as quickened
 
@@ -64,13 +63,11 @@ def reproduce_and_draw(
     write(done.document, out / "parity.json")
     (out / "report.md").write_text(markdown(done.document, pictures))
     if json_to:
-        from parity.cli import _print_document
-
-        _print_document(done.document, json_to)
+        send(done.document, json_to)
     if not quiet and json_to != "-":
         for comparison in done.document["comparisons"]:
-            click.echo(_line(comparison))
-        _print_shortfalls(done.document)
+            click.echo(comparison_line(comparison))
+        shortfalls(done.document)
         for trouble in troubles:
             click.echo(trouble, err=True)
         click.echo(_account(done))
@@ -109,9 +106,10 @@ def _run(
     published: bool = False,
     rerun: str,
 ) -> Run:
+    from parity.report.terminal import Progress
     from parity.run import run_study
 
-    with _progress(quiet) as follow:
+    with Progress(quiet) as follow:
         return run_study(
             study,
             store,
@@ -122,93 +120,6 @@ def _run(
             published=published,
             rerun=rerun,
         )
-
-
-class _progress:
-    """A progress bar with an estimate of the time left; nothing where nobody watches."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True)
-        self._shown = not quiet and self._console.is_terminal
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[[Sequence[Cell]], Callable[[Cell, Result], object]]:
-        return self._follow
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _follow(self, cells: Sequence[Cell]) -> Callable[[Cell, Result], object]:
-        if not self._shown or not cells:
-            return lambda cell, result: None
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        from parity.study.cells import EXPECTED_SECONDS
-
-        columns = ("{task.fields[doing]}", "{task.fields[done]}/{task.fields[cells]} cells")
-        self._bar = Progress(
-            TextColumn(columns[0], markup=False),
-            BarColumn(),
-            TextColumn(columns[1], markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-        total = sum(EXPECTED_SECONDS[cell.spec.family] for cell in cells)
-        task = self._bar.add_task("", total=total, doing="starting", done=0, cells=len(cells))
-        self._bar.start()
-        finished = 0
-
-        def tell(cell: Cell, result: Result) -> None:
-            nonlocal finished
-            finished += 1
-            doing = f"{cell.engine.id} {cell.method} n={cell.draw.n}"
-            self._bar.update(task, advance=EXPECTED_SECONDS[cell.spec.family], doing=doing, done=finished)
-
-        return tell
-
-
-def _print_curves(document: dict[str, Any]) -> None:
-    sizes = sorted({p["n"] for c in document["curves"] for p in c["points"]})
-    if not sizes:
-        return
-    from parity.cli import _columns
-
-    rows = [["method", "engine", *(f"n={n}" for n in sizes)]]
-    for curve in [
-        *document["curves"],
-        *({**b, "method": "baseline", "engine": b["baseline"]} for b in document["baselines"]),
-    ]:
-        means = {p["n"]: f"{p['mean']:.3f}" for p in curve["points"]}
-        rows.append([curve["method"], curve["engine"], *(means.get(n, "–") for n in sizes)])
-    click.echo(
-        f"mean test accuracy over {document['study']['protocol']['draws']} draws, labels as each framework gives them"
-    )
-    _columns(rows)
-
-
-def _print_shortfalls(document: dict[str, Any]) -> None:
-    for entry in document["not_run"]:
-        mend = f"; mend: {entry['mend']}" if entry["mend"] else ""
-        click.echo(f"{entry['engine']}: not run ({entry['reason']}){mend}", err=True)
-    from parity.report.markdown import troubles
-
-    for trouble in troubles(document["cells"]):
-        which = f"{trouble['engine']} {trouble['method']}"
-        click.echo(f"{which}: {trouble['count']} cells {trouble['status']} ({trouble['reason']})", err=True)
-
-
-def _line(comparison: dict[str, Any]) -> str:
-    gap = "" if comparison["gap"] is None else f"  distance {comparison['gap']:.3f}"
-    tolerance = comparison["tolerance"]["value"]
-    allowed = "" if tolerance is None else f" (tolerance {tolerance:g})"
-    why = f" ({comparison['reason']})" if comparison["reason"] else ""
-    return f"{comparison['left']['name']}  ~  {comparison['right']['name']}: {comparison['verdict']}{why}{gap}{allowed}"
 
 
 def _account(done: Run) -> str:

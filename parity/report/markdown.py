@@ -27,7 +27,7 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
         pictures=pictures,
         comparisons=document["comparisons"],
         sizes=sizes,
-        accuracies=_accuracies(document, sizes),
+        accuracies=[[table_cell(text) for text in row] for row in accuracy_rows(document, sizes)],
         not_run=document["not_run"],
         troubles=troubles(document["cells"]),
         environment=sorted(_flat(document["environment"])),
@@ -43,7 +43,7 @@ def table_cell(text: Any) -> str:
     return line
 
 
-def _accuracies(document: dict[str, Any], sizes: Sequence[int]) -> list[list[str]]:
+def accuracy_rows(document: dict[str, Any], sizes: Sequence[int]) -> list[list[str]]:
     """Rows of method, engine and one mean a size; the baselines last."""
     curves = sorted(document["curves"], key=lambda c: (c["method"], c["engine"]))
     named = [(c["method"], c["engine"], c["points"]) for c in curves]
@@ -51,7 +51,7 @@ def _accuracies(document: dict[str, Any], sizes: Sequence[int]) -> list[list[str
     rows = []
     for method, engine, points in named:
         means = {p["n"]: f"{p['mean']:.3f}" for p in points}
-        rows.append([table_cell(method), table_cell(engine), *(means.get(n, "–") for n in sizes)])
+        rows.append([method, engine, *(means.get(n, "–") for n in sizes)])
     return rows
 
 
