@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ import numpy as np
 
 from parity.engines.environment import h2o_jar, java, r_environ
 from parity.engines.worker import Setting, Task, fit, start
+from parity.errors import NothingCompared
 from parity.study.cells import EXPECTED_SECONDS
 from parity.study.store import Result, Store
 
@@ -83,6 +84,7 @@ class Phase:
     queue: deque[Cell]
     strikes: Counter[str] = field(default_factory=Counter)
     crashes: int = 0
+    trouble: str = ""
 
 
 class Executor:
@@ -102,6 +104,7 @@ class Executor:
         self._jobs = jobs or os.cpu_count() or 1
         self._cell_seconds = cell_seconds
         self._server: H2OServer | None = None
+        self._serving = ""
         self._first: dict[tuple[int, int], int] = {}
 
     def run(self, cells: Iterable[Cell], watch: Watcher = lambda cell, result: None) -> Outcome:
@@ -128,6 +131,7 @@ class Executor:
                 self._run_phase(phase, outcome, watch)
                 if phase.runtime == "h2o" and self._server is not None:
                     self._server.stop()  # two GB that the next frameworks can use
+                    self._server = None
         outcome.wall = time.perf_counter() - started
         outcome.overhead += time.process_time() - busy
         return outcome
@@ -141,13 +145,16 @@ class Executor:
                 if server is not None:
                     self._serve(server)
                 self._drain(pool, phase, server, outcome, watch)
+            except (NothingCompared, OSError) as error:
+                phase.trouble = str(error)  # the server could not be had, or died while it read the rows
             finally:
                 pool.stop()
                 pool.join()
             if len(phase.queue) >= waiting:
                 phase.crashes += 1
         while phase.queue:
-            reason = f"its runtime '{phase.runtime}' crashed {CRASHES} times in a row: {self._last_words()}"
+            words = phase.trouble or self._last_words()
+            reason = f"its runtime '{phase.runtime}' failed {CRASHES} times in a row: {words}"
             self._keep(phase.queue.popleft(), Result("lost", {"reason": reason}, {}), outcome, watch)
 
     def _pool(self, phase: Phase) -> ProcessPool:
@@ -174,6 +181,8 @@ class Executor:
         """Have a server that answers and holds the rows; a fresh one where the last has died."""
         if not server.alive:
             server.start()
+        elif self._serving == server.name:
+            return
         server.ready()
         stack = []
         position = 0
@@ -183,6 +192,7 @@ class Executor:
             stack.append(draw.rows)
         server.load("parity_test", self._data, self._draws.test)
         server.load("parity_stack", self._data, np.concatenate(stack))
+        self._serving = server.name
 
     def _drain(
         self, pool: ProcessPool, phase: Phase, server: H2OServer | None, outcome: Outcome, watch: Watcher
@@ -192,6 +202,10 @@ class Executor:
         while phase.queue:
             cell = phase.queue.popleft()
             cells[pool.schedule(fit, args=[self._task(cell, server)], timeout=self._cell_seconds)] = cell
+        if server is None and self._server is not None:
+            # Rows go to the server while other runtimes load. A server in trouble is for its own phase to report.
+            with suppress(NothingCompared, OSError):
+                self._serve(self._server)
         while cells:
             finished, _ = wait(cells, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
             if server is not None and not server.alive:
