@@ -97,46 +97,56 @@ draw_figure <- function(curves, published) {
   )
 }
 
-# Columns of a grid of k panels: a little wider than high, as the page is.
-columns_for <- function(k) min(6, max(2, ceiling(sqrt(k))))
+widest_row <- 7
 
-draw_multiples <- function(curves, baselines) {
+# Where each panel goes: a row of panels for each method, so that its engines stand side by side.
+places <- function(curves) {
   panels <- unique(curves[c("method", "engine")])
   panels <- panels[order(panels$method, panels$engine), ]
-  columns <- columns_for(nrow(panels))
-  rows <- ceiling(nrow(panels) / columns)
+  counts <- table(panels$method)
+  columns <- min(widest_row, max(counts, 2))
+  within <- unlist(lapply(counts, seq_len)) - 1
+  above <- cumsum(c(0, ceiling(counts / columns)))[match(panels$method, names(counts))]
+  panels$column <- within %% columns + 1
+  panels$row <- above + within %/% columns + 1
+  panels
+}
+
+draw_multiples <- function(curves, baselines) {
+  panels <- places(curves)
+  rows <- max(panels$row)
+  columns <- max(panels$column)
   graphics::par(
     mfrow = c(rows, columns), mar = c(0.7, 0.6, 2.3, 0.6), oma = c(3.8, 4, 0.3, 0.5), las = 1, mgp = c(3, 0.5, 0),
     tcl = -0.25, family = "sans", cex = 0.66
   )
   for (i in seq_len(nrow(panels))) {
-    curve <- curves[curves$method == panels$method[i] & curves$engine == panels$engine[i], ]
-    colour <- if (startsWith(panels$method[i], "leekasso")) ink[["leekasso-lm"]] else ink[["mlp-leek"]]
+    place <- panels[i, ]
+    graphics::par(mfg = c(place$row, place$column))
+    curve <- curves[curves$method == place$method & curves$engine == place$engine, ]
+    colour <- if (startsWith(place$method, "leekasso")) ink[["leekasso-lm"]] else ink[["mlp-leek"]]
     empty_panel(curves$n, pad = diff(range(curves$n)) * 0.03)
-    draw_baselines(baselines)
+    draw_baselines(baselines, key = i == 1)
     graphics::par(xpd = NA)
     draw_curve(curve, colour, cap = 0, lwd = 2.2, bar_lwd = 1, point = 0.6)
     graphics::par(xpd = FALSE)
     graphics::box(col = grey, bty = "l")
-    lowest_in_column <- i + columns > nrow(panels)
-    first_in_row <- i %% columns == 1 || columns == 1
-    graphics::axis(1,
-      at = pretty(curves$n, 4), labels = if (lowest_in_column) pretty(curves$n, 4) else FALSE, lwd = 0, lwd.ticks = 1,
-      col = grey
-    )
+    ticks <- pretty(curves$n, 4)
+    lowest <- !any(panels$column == place$column & panels$row > place$row)
+    graphics::axis(1, at = ticks, labels = if (lowest) ticks else FALSE, lwd = 0, lwd.ticks = 1, col = grey)
     graphics::axis(2,
-      at = seq(0.5, 1, 0.1), labels = if (first_in_row) sprintf("%.1f", seq(0.5, 1, 0.1)) else FALSE, lwd = 0,
-      lwd.ticks = 1, col = grey
+      at = seq(0.5, 1, 0.1), labels = if (place$column == 1) sprintf("%.1f", seq(0.5, 1, 0.1)) else FALSE,
+      lwd = 0, lwd.ticks = 1, col = grey
     )
-    graphics::mtext(panels$method[i], side = 3, line = 1.05, adj = 0, cex = 0.62, font = 2)
-    graphics::mtext(panels$engine[i], side = 3, line = 0.2, adj = 0, cex = 0.58, col = grey)
+    graphics::mtext(place$method, side = 3, line = 1.05, adj = 0, cex = 0.62, font = 2)
+    graphics::mtext(place$engine, side = 3, line = 0.2, adj = 0, cex = 0.58, col = grey)
   }
   graphics::mtext("Training set size", side = 1, outer = TRUE, line = 2.2, cex = 0.8)
   graphics::mtext("Accuracy on the test set", side = 2, outer = TRUE, line = 2.6, las = 0, cex = 0.8)
 }
 
-# Thin lines, and a key in the panel's empty corner: at the right-hand ends of the lines the curve is in the way.
-draw_baselines <- function(baselines) {
+# Thin lines, and once a key in the panel's empty corner: at the right-hand ends of the lines the curve is in the way.
+draw_baselines <- function(baselines, key) {
   names <- unique(baselines$baseline)
   dashes <- rep_len(c("solid", "33", "11", "6222"), length(names))
   right <- graphics::par("usr")[2]
@@ -147,6 +157,7 @@ draw_baselines <- function(baselines) {
     line <- baselines[baselines$baseline == names[i], ]
     line <- line[order(line$n), ]
     graphics::lines(line$n, line$mean, col = grey, lwd = 0.9, lty = dashes[i])
+    if (!key) next
     at <- 0.57 + (length(names) - i) * step
     left <- right - text_width - sample_width * 1.5
     graphics::segments(left, at, left + sample_width, at, col = grey, lwd = 0.9, lty = dashes[i])
@@ -164,10 +175,9 @@ main <- function(arguments) {
   curves <- read_table(arguments[1], curve_columns)
   if (multiples) {
     baselines <- read_table(arguments[2], c("n", "baseline", "mean"))
-    panels <- nrow(unique(curves[c("method", "engine")]))
-    # Each row of panels is as high as in a figure of three rows.
-    rows <- ceiling(panels / columns_for(panels))
-    draw_both(arguments[3], width_px, max(2, rows) * height_px / 3 + 100, function() draw_multiples(curves, baselines))
+    # Each row of panels is as high as in a figure of three and a half rows.
+    high <- max(2, max(places(curves)$row)) * height_px / 3.5 + 100
+    draw_both(arguments[3], width_px, high, function() draw_multiples(curves, baselines))
   } else {
     published <- if (arguments[2] != "-") read_table(arguments[2], c("n_train", "method", "mean_accuracy"))
     draw_both(arguments[3], width_px, height_px, function() draw_figure(curves, published))

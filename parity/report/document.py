@@ -172,8 +172,8 @@ def _judged(gap: float | None, shared: Sequence[dict[str, Any]], sizes: int) -> 
         return {"verdict": Kind.NOT_COMPARABLE, "reason": "no size in common with the published curve"}
     fewest = min(p["draws"] for p in shared)
     if len(shared) < sizes or fewest < PUBLISHED_DRAWS:
-        needed = f"{PUBLISHED_DRAWS} draws at all {sizes} sizes"
-        return {"verdict": Kind.INCONCLUSIVE, "reason": f"{fewest} at {len(shared)} sizes; {needed} settle it"}
+        had = f"{fewest} draw{'s' * (fewest != 1)} at {len(shared)} of {sizes} sizes"
+        return {"verdict": Kind.INCONCLUSIVE, "reason": f"{had}; {PUBLISHED_DRAWS} draws at each settle it"}
     if gap <= PUBLISHED_CURVE.value:
         return {"verdict": Kind.WITHIN_TOLERANCE}
     return {"verdict": Kind.DIFFERENT_UNEXPLAINED, "reason": "the curve has moved since 2017"}

@@ -27,13 +27,16 @@ test_that("the figure has the size of 2017's, with the published curve or withou
   }
 })
 
-test_that("thirty panels are six columns of a taller page", {
+test_that("each method has a row of its own, which wraps at seven engines into a taller page", {
   skip_if_not(capabilities("cairo"))
   many <- do.call(rbind, lapply(1:15, function(i) transform(curves, engine = paste0(engine, i))))
   prefix <- tempfile()
   baselines <- data.frame(n = c(10, 85), baseline = "class-prior", mean = 0.53)
   figure$main(c("--multiples", written(many), written(baselines), prefix))
-  expect_identical(figure$columns_for(30), 6)
+  where <- figure$places(many)
+  expect_identical(max(where$column), 7)
+  expect_identical(anyDuplicated(where[c("row", "column")]), 0L)
+  expect_true(all(tapply(where$method, where$row, function(methods) length(unique(methods))) == 1))
   expect_gt(png_size(paste0(prefix, ".png"))[2], 960L)
 })
 
