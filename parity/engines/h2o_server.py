@@ -115,7 +115,7 @@ class H2OServer:
         for _ in range(PORTS):
             deadline = time.monotonic() + START_SECONDS
             while self.alive and time.monotonic() < deadline:
-                if self._answers():
+                if self.answers():
                     return
                 time.sleep(POLL_SECONDS)
             words = self._last_words()
@@ -125,7 +125,8 @@ class H2OServer:
             self.start()
         raise NothingCompared(f"the H2O server did not start; Java's last words: {words}")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the server answers under its own name."""
         try:
             cloud = self._request("GET", "/3/Cloud")
         except (OSError, ValueError):

@@ -234,6 +234,10 @@ class Executor:
             reason = f"{type(error).__name__}: {error}"
             self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
         else:
+            if answer["status"] == "raised" and phase.runtime == "h2o" and self._server and not self._server.answers():
+                # What the client raised is that nobody answered, which says nothing about the fit.
+                self._strike(cell, phase, outcome, watch, "the H2O server died while fitting it")
+                return
             phase.crashes = 0
             self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), outcome, watch)
 
