@@ -39,7 +39,7 @@ lint-r:
 	Rscript setup/lint.R
 
 test-r:
-	R_LIBS=$(or $(PARITY_R_LIBRARY),$(CURDIR)/.r-library):$(R_LIBS) Rscript tests/r/testthat.R
+	$(PYTHON) setup/with_r.py Rscript tests/r/testthat.R
 
 no-r:
 	@echo "no R here: R's own lint and tests are left out. To mend it: make setup, as a user who may use apt-get"

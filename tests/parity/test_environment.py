@@ -39,7 +39,7 @@ def test_rpy2_that_calls_r_4_5_is_refused_for_older_r_with_the_pins_named(monkey
     assert gap.found == rpy2_version
     assert gap.wanted == f"==3.6.5 (for R {r_version})"
     assert gap.mend.endswith("-m pip install rpy2-rinterface==3.6.5 rpy2-robjects==3.6.4")
-    assert gap.cost == "r-stats, r-liblinear, r-keras3 and r-h2o do not run"
+    assert gap.cost == "r-stats, r-liblinear, r-h2o and r-keras3 do not run"
 
 
 @pytest.mark.parametrize(("r_version", "rpy2_version"), [("4.2.2", "3.6.5"), ("4.5.0", "3.6.7"), ("4.10.1", "3.6.6")])

@@ -51,7 +51,7 @@ def test_every_family_of_a_specification_is_one_that_an_engine_may_list():
         ('fits = ["lm", "glm"]', 'fits = ["lm", "liblinar"]', "family 'liblinar'", "liblinear"),
         ('runtime = "r-keras"', 'runtime = "r-kears"', "runtime 'r-kears'", "r-keras"),
         ('screen = "own"', 'screen = "neutrl"', "screen 'neutrl'", "neutral"),
-        ("row_order = true", "row_ordr = true", "capability 'row_ordr'", "row_order"),
+        ("row_order = false", "row_ordr = false", "capability 'row_ordr'", "row_order"),
     ],
 )
 def test_a_misspelt_name_is_refused_with_the_file_the_table_and_the_nearest_name(tmp_path, old, new, what, nearest):
