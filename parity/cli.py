@@ -171,6 +171,8 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True),
         click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core)."),
         click.option("--data", "data_path", metavar="NAME|FILE", help="Another data set: mnist01, mnist, a CSV, …"),
+        click.option("--label", metavar="COLUMN", help="The label column of that data set."),
+        click.option("--classes", metavar="A,B", help="The two labels to compare; B counts as 1."),
         click.option("--quiet", is_flag=True, help="No progress and no summary."),
         _json_option,
     ]

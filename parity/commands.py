@@ -20,8 +20,9 @@ def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: b
     """`parity run`."""
     from parity.report.terminal import accuracies, send, shortfalls
 
+    rerun = _again(["run", study_name, "--store", str(store)], options)
     study = _with_options(_study(study_name), options)
-    done = _run(study, store, quiet=quiet, **options, rerun=f"parity run {study_name} --store {store}")
+    done = _run(study, store, quiet=quiet, **options, rerun=rerun)
     if json_to:
         send(done.document, json_to)
     if not quiet and json_to != "-":
@@ -42,10 +43,11 @@ def reproduce_and_draw(
     from parity.spec.study import preset as preset_named
     from parity.spec.study import quick as quickened
 
+    words = ["reproduce", preset, *(["--quick"] if quick else []), "--out", str(out)]
+    rerun = _again([*words, *(["--store", str(store)] if store else [])], options)
     study = preset_named(preset)
     study = _with_options(quickened(study) if quick else study, options)
     _make_folder(out)
-    rerun = f"parity reproduce {preset}{' --quick' if quick else ''} --out {out}"
     is_leek = preset == "leek2017"
     done = _run(study, store or out / "parity.sqlite", quiet=quiet, **options, published=is_leek, rerun=rerun)
     pictures, troubles = [], []
@@ -76,6 +78,21 @@ def reproduce_and_draw(
     return _exit_code(done)
 
 
+def _again(words: list[str], options: dict[str, Any]) -> str:
+    """The command line that asks for the same again."""
+    import shlex
+
+    for engine in options["engine_ids"]:
+        words += ["--engine", engine]
+    flags = {"draws": "--draws", "data_path": "--data", "label": "--label", "classes": "--classes"}
+    for name, flag in flags.items():
+        if options[name] is not None:
+            words += [flag, str(options[name])]
+    if options["device"] != "cpu":
+        words += ["--device", options["device"]]
+    return shlex.join(["parity", *words])
+
+
 def _study(name: str) -> Study:
     from parity.spec.study import PRESETS, preset, read_study
 
@@ -87,11 +104,17 @@ def _study(name: str) -> Study:
 
 
 def _with_options(study: Study, options: dict[str, Any]) -> Study:
-    draws, data_path = options.pop("draws"), options.pop("data_path")
+    draws = options.pop("draws")
     if draws is not None:
         study = dataclasses.replace(study, protocol=dataclasses.replace(study.protocol, draws=draws))
-    if data_path is not None:
-        study = dataclasses.replace(study, data=dataclasses.replace(study.data, reference=data_path))
+    source = {"reference": options.pop("data_path"), "label": options.pop("label"), "classes": options.pop("classes")}
+    if source["classes"] is not None:
+        first, comma, second = source["classes"].partition(",")
+        if not comma or not first or not second or "," in second:
+            raise RequestError(f"classes '{source['classes']}' must be two labels with a comma between, as in 0,1")
+        source["classes"] = (first.strip(), second.strip())
+    changed = {name: value for name, value in source.items() if value is not None}
+    study = dataclasses.replace(study, data=dataclasses.replace(study.data, **changed))
     return study
 
 

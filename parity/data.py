@@ -9,6 +9,7 @@ import io
 import lzma
 import os
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Source:
 class Data:
     """A pool of rows with two classes.
 
-    x: (n, p) array, any real dtype. y: (n,) int8, 1 for the larger of the two classes.
+    x: (n, p) array, any real dtype. y: (n,) int8, 1 for the second of the two classes asked for, else the larger.
     features: p names. sha256: hash of the content, the same whatever dtype the values are stored in.
     """
 
@@ -136,7 +137,7 @@ def _two_classes(y: NDArray[Any], source: Source) -> tuple[NDArray[np.bool_], An
         shown = ", ".join(str(p) for p in present[:12]) + (", …" if len(present) > 12 else "")
         raise RequestError(
             f"{source.reference} has {len(present)} class{'es' * (len(present) != 1)} ({shown}); "
-            f"two are compared: say which with classes, for example --classes {present[0]},{present[-1]}"
+            f"two are compared: say which with --classes {present[0]},{present[-1]} or classes in the study"
         )
     return np.ones(len(y), dtype=bool), present[1]
 
@@ -208,7 +209,7 @@ def _read_idx(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise RequestError(f"{path} cannot be read ({error}); fetch it again from {MNIST_URL}") from error
     return parse_idx(content, path, file.md5)
 

@@ -61,36 +61,43 @@ def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
 
 def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Engines that run here with their versions, and the rest as {"engine", "reason", "mend"}."""
-    from parity.engines.environment import gpus, missing, versions
+    from parity.engines.environment import gpus, missing, python_version, versions
 
     running, idle = {}, []
     for engine in engines:
         gaps = [gap for gap in missing(engine) if gap.blocking]
         if gaps:
-            found = f"found {gaps[0].found}" if gaps[0].found else "not installed"
-            reason = f"needs {gaps[0].package} {gaps[0].wanted}, {found}"
+            there = f"found {gaps[0].found}" if gaps[0].found else "not installed"
+            reason = f"needs {gaps[0].package} {gaps[0].wanted}, {there}"
             idle.append({"engine": engine.id, "reason": reason, "mend": gaps[0].mend})
         elif device == "gpu" and engine.capabilities["gpu"] is not True:
             idle.append({"engine": engine.id, "reason": "it has no GPU backend", "mend": ""})
         elif device == "gpu" and not gpus():
             idle.append({"engine": engine.id, "reason": "no GPU", "mend": ""})
         else:
-            running[engine.id] = {**{k: str(v) for k, v in versions(engine).items()}, "file": code_hash(engine)}
+            found = versions(engine)
+            if engine.language == "Python" or engine.screen == "neutral":
+                found |= {name: python_version(name) for name in ("numpy", "scipy")}
+            running[engine.id] = {**{name: str(version) for name, version in found.items()}, "file": code_hash(engine)}
     return running, idle
 
 
 def code_hash(engine: Engine) -> str:
-    """Sha256 of an engine's file and of the files beside it that it names, in order of name.
+    """Sha256 of an engine's file, of the files beside it that it names, and of ours that its numbers pass through.
 
     A result counts for the code that made it: a mended engine file fits its cells again.
     """
-    from parity.engines.sheet import engine_file
+    from parity.engines.sheet import PACKAGE, engine_file
 
     path = engine_file(engine)
     source = path.read_text(encoding="utf-8")
     beside = sorted(path.parent.glob(f"*{path.suffix}"))
     named = [p for p in beside if p != path and re.search(rf"\b{re.escape(p.stem)}\b", source)]
-    return hashlib.sha256(b"\0".join(p.read_bytes() for p in (path, *named))).hexdigest()
+    ours = ["engines/contract.py", "engines/worker.py"]
+    ours += ["engines/r_bridge.py"] if engine.language == "R" else []
+    ours += ["spec/screen.py"] if engine.screen == "neutral" else []
+    files = [path, *named, *(PACKAGE / name for name in ours)]
+    return hashlib.sha256(b"\0".join(p.read_bytes() for p in files)).hexdigest()
 
 
 def run_study(
@@ -147,5 +154,10 @@ def translation(method: str, engine_id: str, overrides: dict[str, Any] | None = 
     running, idle = able([engine])
     if not running:
         raise NothingCompared(f"{engine_id} does not run here: {idle[0]['reason']}; mend: {idle[0]['mend']}")
-    answer: dict[str, Any] = ask(engine, "translate", plain(spec), {"overrides": overrides or {}})
+    try:
+        answer: dict[str, Any] = ask(engine, "translate", plain(spec), {"overrides": overrides or {}})
+    except NothingCompared as error:
+        if overrides:  # all else that could be wrong has been looked at
+            raise RequestError(str(error)) from error
+        raise
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def read_table(path: Path, label: str) -> tuple[NDArray[Any], NDArray[Any], Sequ
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except pd.errors.EmptyDataError as error:
         raise RequestError(f"{path} is empty; a header line and one row an example are needed") from error
-    except (OSError, ValueError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # parser errors are ValueErrors or OSErrors
         reason = str(error).strip().splitlines()[0]
         raise RequestError(f"{path} is not a readable {path.suffix.lstrip('.') or 'table'} file: {reason}") from error
     frame.columns = [str(column) for column in frame.columns]
@@ -45,8 +46,9 @@ def read_table(path: Path, label: str) -> tuple[NDArray[Any], NDArray[Any], Sequ
 def _refuse_text(path: Path, column: str, values: Any) -> None:
     import pandas as pd
 
-    bad = values[pd.to_numeric(values, errors="coerce").isna()]
-    row, value = (int(bad.index[0]), bad.iloc[0]) if len(bad) else (0, values.iloc[0])
+    bad = np.flatnonzero(pd.to_numeric(values, errors="coerce").isna())
+    row = int(bad[0]) if len(bad) else 0
+    value = values.iloc[row]
     raise RequestError(
         f"{path} row {row + 1}, column '{column}' is {value!r}, which is not a number; encode or drop that column first"
     )

@@ -144,7 +144,8 @@ def arguments_mlp(spec: Plain, options: Plain) -> Plain:
         nesterov_accelerated_gradient=spec["nesterov"] if sgd else None,
         mini_batch_size=spec["batch_size"],
         standardize={"standardize": True, "none": False}.get(spec["input_scaling"]),
-        # Neurons.java draws from +-sqrt(6 / (fan in + fan out)): Glorot's interval.
+        # Glorot's interval, but four times as wide for a classifier's output layer (randomizeWeights in H2O's
+        # DeepLearningModelInfo.java).
         initial_weight_distribution="UniformAdaptive" if spec["init"] == "glorot-uniform" else None,
         # Three rules end training early or go back to an earlier model: a score that has converged, no error left on
         # the training rows, and the return of the best model.
@@ -171,7 +172,11 @@ def gaps(spec: Plain, options: Plain) -> list[tuple[bool, str, str]]:
         *((spec[n] is not None and not sgd, n, needs_sgd) for n in ("learning_rate", "momentum", "nesterov")),
         (spec["learning_rate_decay"] is not None, "learning_rate_decay", "its rates fall by samples and by layers"),
         (spec["input_scaling"] == "divide-by-255", "input_scaling", "H2O has standardize alone"),
-        (spec["init"] == "he-uniform", "init", "H2O has no initial distribution of He's width"),
+        (
+            spec["init"] is not None,
+            "init",
+            "UniformAdaptive is Glorot's, but four times as wide at the output; no He's",
+        ),
         (spec["threshold"] is not None, "threshold", cut),
     ]
 

@@ -105,7 +105,7 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         optimizer = {"optimizer": getattr(keras.optimizers, name)(**rates)} if name else {}
         model.compile(**optimizer, **arguments["compile"])
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * decay if epoch else rate)
-        history = model.fit(x, train["y"], callbacks=[scheduler] if decay else None, **arguments["fit"])
+        history = model.fit(x, train["y"], callbacks=[scheduler] if decay is not None else None, **arguments["fit"])
         probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
         layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
         arrays = {"weights": [w for w, *_ in layers], "biases": [b for _, *rest in layers for b in rest]}

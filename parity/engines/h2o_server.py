@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 import shutil
@@ -27,6 +28,8 @@ START_SECONDS = 90
 "A JVM starts in 4 s on an idle machine; on a loaded one 20 s have been seen."
 REQUEST_SECONDS = 30
 "An answer takes milliseconds; with every core busy training, one of 10 s has been seen."
+LOAD_SECONDS = 300
+"The 14,780 rows of all zeros and ones take 2 s to parse."
 POLL_SECONDS = 0.05
 JVM_OPTIONS = ("-XX:+UseParallelGC", "-Xms1g", "-Dsys.ai.h2o.heartbeat.benchmark.enabled=false")
 """80 small networks cost 95 CPU seconds on two cores as Java comes and 82 with the parallel collector and a heap that
@@ -43,8 +46,8 @@ class H2OServer:
     they have reached this server and no other.
     """
 
-    def __init__(self, jar: Path, java: str = "java") -> None:
-        self._jar, self._java = jar, java
+    def __init__(self, jar: Path, java: str = "java", folder: Path | None = None) -> None:
+        self._jar, self._java, self._parent = jar, java, folder
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -76,7 +79,7 @@ class H2OServer:
         """
         self.stop()
         self.port, self.name = free_ports(), f"parity-{secrets.token_hex(8)}"
-        self._folder = tempfile.TemporaryDirectory(prefix="parity-h2o-")
+        self._folder = tempfile.TemporaryDirectory(prefix="parity-h2o-", dir=self._parent, ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         flatfile = folder / "nodes"
         flatfile.write_text(f"127.0.0.1:{self.port}\n")
@@ -120,7 +123,7 @@ class H2OServer:
                 time.sleep(POLL_SECONDS)
             words = self._last_words()
             # Somebody took the port first. Theirs is left alone; ours moves on.
-            if not any(sign in words.lower() for sign in ("bind", "in use", "port")):
+            if not any(sign in words.lower() for sign in ("bind", "already in use", "port ")):
                 break
             self.start()
         raise NothingCompared(f"the H2O server did not start; Java's last words: {words}")
@@ -129,7 +132,7 @@ class H2OServer:
         """Whether the server answers under its own name."""
         try:
             cloud = self._request("GET", "/3/Cloud")
-        except (OSError, ValueError):
+        except OSError:
             return False
         return bool(cloud.get("cloud_name") == self.name and cloud.get("cloud_healthy"))
 
@@ -177,21 +180,26 @@ class H2OServer:
             "chunk_size": 2**22,
         }
         job = self._request("POST", "/3/Parse", {**quoted, **fixed})["job"]["key"]["name"]
-        while True:
+        deadline = time.monotonic() + LOAD_SECONDS
+        while time.monotonic() < deadline:
             state = self._request("GET", f"/3/Jobs/{urllib.parse.quote(job)}")["jobs"][0]
             if state["status"] == "DONE":
-                break
+                path.unlink(missing_ok=True)
+                return
             if state["status"] in {"FAILED", "CANCELLED"}:
                 raise NothingCompared(f"the H2O server could not read {data.name}: {state.get('exception')}")
             time.sleep(POLL_SECONDS)
-        path.unlink(missing_ok=True)
+        raise NothingCompared(f"the H2O server did not read {data.name} within {LOAD_SECONDS} s")
 
     def _request(self, method: str, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
         body = urllib.parse.urlencode(fields).encode() if fields else None
         request = urllib.request.Request(self.url + path, data=body, method=method)
-        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except (http.client.HTTPException, ValueError) as error:
+            raise OSError(f"the H2O server broke off its answer to {path}: {error}") from error
 
 
 def free_ports() -> int:

@@ -114,12 +114,22 @@ def fit(task: Task) -> Plain:
     except Exception as error:  # whatever a framework raises is what it did with this cell
         seconds = time.perf_counter() - loaded
         reason = f"{type(error).__name__}: {error}".strip()
-        return {"status": "raised", "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
+        status = "lost" if machine_at_fault(error) else "raised"
+        return {"status": status, "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
     fitted = time.perf_counter()
     result = sorted_out(answer, len(test["rows"]))
     own = prepared - started + time.perf_counter() - fitted
     result["facts"] |= {"inside": fitted - prepared, "overhead": own}
     return result
+
+
+def machine_at_fault(error: Exception) -> bool:
+    """Whether a fit failed for want of a package, memory, disk or server: mended, the same fit would work.
+
+    R's errors arrive with their message alone.
+    """
+    signs = ("there is no package called", "loadNamespace", "cannot allocate", "No space left", "Could not connect")
+    return isinstance(error, ImportError | MemoryError | OSError) or any(sign in str(error) for sign in signs)
 
 
 def sorted_out(answer: Plain, n_test: int) -> Plain:

@@ -15,6 +15,7 @@ from parity.compare.baselines import BASELINES, baseline_accuracies
 from parity.compare.referee import point, score
 from parity.compare.tolerance import PUBLISHED_CURVE
 from parity.compare.verdict import FAILURES, Comparison, Kind
+from parity.engines.worker import jsonable
 from parity.report.published import CURVES, published_curve
 from parity.spec.models import plain
 
@@ -47,7 +48,7 @@ def study_document(
     """The document of a study. cells: what was asked for; not_run: {"engine", "reason", "mend"} of the rest."""
     records = [_record(cell, store, data, draws) for cell in cells]
     curves = _curves(records)
-    comparisons = [c.document() for c in _against_published(study, curves, not_run, rerun)] if published else []
+    comparisons = [c.document() for c in _against_published(records, curves, not_run, rerun)] if published else []
     return {
         "schema": SCHEMA,
         "kind": "study",
@@ -59,7 +60,7 @@ def study_document(
             "test_rows": len(draws.test),
             "methods": {method: plain(spec) for method, spec in study.methods.items()},
             "mode": study.mode,
-            "overrides": study.overrides,
+            "overrides": jsonable(study.overrides),
         },
         "cells": records,
         "curves": curves,
@@ -140,7 +141,7 @@ def _baselines(data: Data, draws: Draws) -> list[dict[str, Any]]:
 
 
 def _against_published(
-    study: Study, curves: Sequence[dict[str, Any]], not_run: Sequence[dict[str, str]], rerun: str
+    records: Sequence[dict[str, Any]], curves: Sequence[dict[str, Any]], not_run: Sequence[dict[str, str]], rerun: str
 ) -> Iterable[Comparison]:
     """Each original engine's curve against the one published: mean absolute distance over the sizes both have."""
     reasons = {entry["engine"]: entry["reason"] for entry in not_run}
@@ -148,6 +149,11 @@ def _against_published(
         sides: dict[str, Any] = {"left": f"{engine} {method}", "right": f"published {name}"}
         sides["what"] = "mean accuracy by size"
         ours = next((c for c in curves if (c["engine"], c["method"]) == (engine, method)), None)
+        failed_cells = [r["reason"] for r in records if (r["engine"], r["method"]) == (engine, method)]
+        if ours is None and failed_cells:
+            (reason, _), *_ = Counter(failed_cells).most_common(1)
+            yield Comparison(**sides, verdict=Kind.ERROR, reason=reason, rerun=rerun)
+            continue
         if ours is None:
             reason = reasons.get(engine, "it was not asked for")
             yield Comparison(**sides, verdict=Kind.NOT_RUN, reason=reason, rerun=rerun)

@@ -45,6 +45,13 @@ class Protocol:
             raise RequestError(f"draws is {self.draws}; it must be at least 1")
         if self.test_fraction is not None and not 0 < self.test_fraction < 1:
             raise RequestError(f"test_fraction is {self.test_fraction}; it must lie between 0 and 1")
+        if self.test_fraction is not None and (self.train_rows or self.test_rows):
+            raise RequestError("test_fraction and train_rows or test_rows exclude each other; write one of the two")
+        if self.train_rows and self.test_rows and _overlap(self.train_rows, self.test_rows):
+            raise RequestError(
+                f"train_rows {self.train_rows} and test_rows {self.test_rows} overlap; rows that were trained on "
+                "must not be scored on"
+            )
         if self.test_fraction is None and (self.train_rows is None or self.test_rows is None):
             raise RequestError("without test_fraction the protocol needs both train_rows and test_rows")
 
@@ -85,6 +92,10 @@ def make_draws(protocol: Protocol, data: Data) -> Draws:
             )
         draws.extend(_draw(protocol, data, train_pool, n, index) for index in range(protocol.draws))
     return Draws(test, tuple(draws))
+
+
+def _overlap(left: tuple[int, int], right: tuple[int, int]) -> bool:
+    return left[0] < right[1] and right[0] < left[1]
 
 
 def _split(protocol: Protocol, pool: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

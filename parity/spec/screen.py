@@ -17,10 +17,11 @@ def neutral_screen(spec: Leekasso, x: NDArray[np.float64], y: NDArray[np.int8]) 
     """Column numbers that the specification selects, ascending.
 
     x: (n, p). y: (n,) of 0 and 1. With ties "average" a column is kept where the mean rank of its p-value is at most k,
-    as R's `which(rank(p) <= k)` does, so that k or fewer columns come back; with "first" exactly min(k, p) do.
+    so that k or fewer columns come back: R's `which(rank(p) <= k)`, except that a column without variance, which has no
+    p-value, is never kept. With "first" exactly min(k, p) columns come back.
     """
     badness = -_statistic(spec.screen, np.asarray(x, dtype=np.float64), y)
-    # A column without variance has no p-value; R's rank() puts missing values last.
+    # A column without variance has no p-value and comes last, as missing values do in R's rank().
     badness = np.where(np.isnan(badness), np.inf, badness)
     if spec.ties == "average":
         from scipy import stats  # half a second that a worker without a screen need not spend

@@ -158,9 +158,19 @@ def read_study(path: Path) -> Study:
         methods=_methods(document["methods"], path),
         engines=_typed(document.get("engines"), tuple[str, ...] | None, f"{path} engines"),
         mode=_typed(document.get("mode", "shipped"), Mode, f"{path} mode"),
-        overrides=_typed(document.get("overrides", {}), dict[str, dict[str, Any]], f"{path} overrides"),
+        overrides=_overrides(document.get("overrides", {}), f"{path} overrides"),
         only=_typed(document.get("only", {}), dict[str, tuple[str, ...]], f"{path} only"),
     )
+
+
+def _overrides(written: Any, where: str) -> dict[str, dict[str, Any]]:
+    """Native arguments by engine: numbers, text, booleans and lists, which both languages take."""
+    overrides: dict[str, dict[str, Any]] = _typed(written, dict[str, dict[str, Any]], where)
+    for engine, arguments in overrides.items():
+        for name, value in arguments.items():
+            if not isinstance(value, bool | int | float | str | list):
+                raise RequestError(f"{where}.{engine}.{name} is {value!r}; write a number, text, true, false or a list")
+    return overrides
 
 
 def _methods(written: Any, path: Path) -> dict[str, Specification]:

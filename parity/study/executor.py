@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,9 @@ KERAS_BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax", "keras-t
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 "Workers run side by side, one a core; a BLAS that spreads over all cores in each of them would slow all of them down."
+
+RUN_FOLDER = "parity-run-"
+"Temporary folders are called by this and the process id of their run, so that a later run knows what was left behind."
 
 Watcher = Callable[["Cell", Result], object]
 
@@ -123,9 +127,12 @@ class Executor:
             for runtime in dict.fromkeys(cell.engine.runtime for cell in pending)
         ]
         with ExitStack() as stack:
-            self._log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parity-"))) / "worker"
+            sweep()
+            folder = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+            self._log = Path(stack.enter_context(folder)) / "worker"
+            stack.enter_context(one_thread())
             if any(phase.runtime == "h2o" for phase in phases):
-                self._server = stack.enter_context(new_server())
+                self._server = stack.enter_context(new_server(self._log.parent))
                 self._server.start()  # it boots while other runtimes work
             for phase in phases:
                 self._run_phase(phase, outcome, watch)
@@ -167,7 +174,8 @@ class Executor:
             initializer=start,
             initargs=[
                 Setting(
-                    environ_of(phase.runtime, phase.queue[0].identity["device"]),
+                    # R leaves its folder of temporary files where its process is ended; ours takes it along.
+                    {**environ_of(phase.runtime, phase.queue[0].identity["device"]), "TMPDIR": str(self._log.parent)},
                     self._source,
                     self._draws.test,
                     self._log,
@@ -182,7 +190,9 @@ class Executor:
         if not server.alive:
             server.start()
         elif self._serving == server.name:
-            return
+            if server.answers():
+                return
+            server.start()  # alive, but out of memory or stuck
         server.ready()
         stack = []
         position = 0
@@ -201,7 +211,11 @@ class Executor:
         cells: dict[Future[Any], Cell] = {}
         while phase.queue:
             cell = phase.queue.popleft()
-            cells[pool.schedule(fit, args=[self._task(cell, server)], timeout=self._cell_seconds)] = cell
+            try:
+                cells[pool.schedule(fit, args=[self._task(cell, server)], timeout=self._cell_seconds)] = cell
+            except RuntimeError:  # the pool broke already: its processes cannot be started
+                phase.queue.appendleft(cell)
+                break
         if server is None and self._server is not None:
             # Rows go to the server while other runtimes load. A server in trouble is for its own phase to report.
             with suppress(NothingCompared, OSError):
@@ -223,6 +237,7 @@ class Executor:
         try:
             answer = future.result()
         except FutureTimeout:
+            phase.crashes += 1
             reason = f"took longer than {self._cell_seconds:g} s and was ended"
             self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
         except ProcessExpired as error:
@@ -234,9 +249,9 @@ class Executor:
             reason = f"{type(error).__name__}: {error}"
             self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
         else:
-            if answer["status"] == "raised" and phase.runtime == "h2o" and self._server and not self._server.answers():
+            if answer["status"] != "done" and phase.runtime == "h2o" and self._server and not self._server.answers():
                 # What the client raised is that nobody answered, which says nothing about the fit.
-                self._strike(cell, phase, outcome, watch, "the H2O server died while fitting it")
+                phase.queue.append(cell)
                 return
             phase.crashes = 0
             self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), outcome, watch)
@@ -293,19 +308,18 @@ class Executor:
         return "it said nothing"
 
 
-def new_server() -> H2OServer:
+def new_server(folder: Path) -> H2OServer:
     """A server that has not been started; the engines' requirements have been checked before."""
     from parity.engines.h2o_server import H2OServer
 
     jar, found = h2o_jar(), java()
     assert jar is not None and found is not None
-    return H2OServer(jar, found.path)
+    return H2OServer(jar, found.path, folder)
 
 
 def environ_of(runtime: str, device: str = "cpu") -> dict[str, str]:
     """Environment variables of a runtime's workers; what the user has set stays."""
-    environ = {name: os.environ.get(name, value) for name, value in ONE_THREAD.items()}
-    environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")
+    environ = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")}
     if runtime in KERAS_BACKENDS:
         environ["KERAS_BACKEND"] = KERAS_BACKENDS[runtime]
     if device == "cpu":
@@ -313,6 +327,32 @@ def environ_of(runtime: str, device: str = "cpu") -> dict[str, str]:
     if runtime in {"r", "r-keras", "h2o"}:
         environ.update(r_environ())
     return environ
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold worker processes to one BLAS thread each, where the user has not said otherwise.
+
+    A library reads these variables as it loads, and unpickling a worker's first argument loads NumPy: they have to
+    stand in the environment that the process starts with.
+    """
+    added = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def sweep() -> None:
+    """Remove the temporary folders of runs that were killed."""
+    import psutil
+
+    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
+        owner = folder.name.removeprefix(RUN_FOLDER).split("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def died_of(code: int | None) -> str:

@@ -6,7 +6,7 @@ import io
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ CREATE TABLE cells (
     status    TEXT NOT NULL,     -- done, raised (the framework refused), or lost (crash or time limit: tried again)
     identity  TEXT NOT NULL,     -- JSON: everything that the key covers
     facts     TEXT NOT NULL,     -- JSON: what happened, without its arrays
-    arrays    BLOB NOT NULL,     -- zlib of NumPy .npz: probability, label, train_rows, weights
+    arrays    BLOB NOT NULL,     -- zlib of NumPy .npz: probability, label, train_rows
     finished  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
 ) WITHOUT ROWID
 """
@@ -170,7 +170,7 @@ class Store:
                 record["arrays"] = unpack(record["arrays"])
                 yield record
 
-    def merge(self, other: Path, progress: Callable[[], object] = lambda: None) -> tuple[int, int]:
+    def merge(self, other: Path) -> tuple[int, int]:
         """Take in the cells of another store; returns how many were new and how many were here already.
 
         A finished cell beats a lost one; of two finished ones the one already here stays.
@@ -183,7 +183,6 @@ class Store:
                     f"INSERT OR IGNORE INTO cells ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row
                 ).rowcount
                 new, known = new + done, known + 1 - done
-                progress()
         return new, known
 
 

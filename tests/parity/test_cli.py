@@ -51,6 +51,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
         ({"overrides": "{ py-sklern = { C = 1 } }"}, "unknown engine 'py-sklern'"),
         ({"only": "{ py-sklearn = ['leekasso-glm'] }"}, "unknown method 'leekasso-glm' in only.py-sklearn"),
         ({"data": "digits"}, "is not TOML"),
+        ({"overrides": "{ py-sklearn = { C = 2020-01-01 } }"}, "write a number, text, true, false or a list"),
     ],
 )
 def test_a_wrong_study_is_refused(
@@ -74,6 +75,9 @@ def test_a_wrong_study_is_refused(
         (["translate", "leekasso-lm", "--engine", "r-liblinear"], "does not fit leekasso-lm; these do: r-stats"),
         (["translate", "leekaso", "--engine", "r-stats"], "unknown method 'leekaso'; did you mean 'leekasso-"),
         (["translate", "leekasso-lm", "--engine", "py-sklearn", "--override", "C"], "write it as NAME=VALUE"),
+        (["translate", "leekasso-lm", "--engine", "py-sklearn", "--override", "foo=1"], "foo"),
+        (["run", "leek2017", "--classes", "0"], "must be two labels with a comma between"),
+        (["run", "leek2017", "--data", "digits", "--classes", "0,17"], "class '17' is not in digits"),
         (["store", "export", "nowhere.sqlite"], "there is no store nowhere.sqlite"),
         (["store", "merge", "new.sqlite", "nowhere.sqlite"], "there is no store nowhere.sqlite"),
     ],
@@ -140,6 +144,17 @@ def test_an_engine_file_and_column_names_cannot_break_out_of_a_report(parity: Pa
     text = markdown(json.loads((tmp_path / "d.json").read_text()))
     assert "<script>" not in text and "<b>" not in text and "<i>" not in text
     assert json.loads((tmp_path / "d.json").read_text())["cells"][0]["selected"] is not None
+
+
+def test_other_data_takes_its_own_label_and_classes(parity: Parity, tmp_path: Path):
+    rows = "".join(f"{'yes' if i % 3 else 'no'},{i % 3},{i}\n" for i in range(200))
+    (tmp_path / "d.csv").write_text("answer,a,b\n" + rows)
+    words = ["run", "leek2017", "--engine", "py-statsmodels", "--draws", "1"]
+    other = ["--data", "d.csv", "--label", "answer", "--classes", "no,yes", "--json", "d.json"]
+    done = parity(*words, *other, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    curves = json.loads((tmp_path / "d.json").read_text())["curves"]
+    assert next(c for c in curves if c["method"] == "leekasso-lm")["points"][-1]["mean"] > 0.9
 
 
 def test_a_store_in_use_is_refused_at_once(parity: Parity, study_file: StudyFile, tmp_path: Path):

@@ -125,9 +125,24 @@ def test_a_changed_pixel_fails_the_md5_sum(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(changed))
     with pytest.raises(RequestError, match="is corrupt: its md5 sum is not 6bbc9ace"):
         read_mnist(tmp_path, "train")
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(changed)[:-5])
-    with pytest.raises(RequestError, match="cannot be read"):
-        read_mnist(tmp_path, "train")
+    for broken in (gzip.compress(changed)[:-5], gzip.compress(changed)[:12] + b"\xff" * 20):
+        (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(broken)
+        with pytest.raises(RequestError, match="cannot be read"):
+            read_mnist(tmp_path, "train")
+
+
+def test_a_truncated_gzipped_table_is_refused(tmp_path: Path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"label,a\n" + b"0,1\n1,2\n" * 999)[:-9])
+    with pytest.raises(RequestError, match="not a readable gz file"):
+        load(Source(str(path)))
+
+
+def test_text_in_a_table_with_an_index_of_its_own_is_found(tmp_path: Path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"label": [0, 1], "a": ["1", "red"]}, index=["x", "y"]).to_parquet(path)
+    with pytest.raises(RequestError, match="row 2, column 'a' is 'red'"):
+        load(Source(str(path)))
 
 
 def test_a_wrong_parity_mnist_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -69,6 +69,7 @@ def fit(spec, train, test, options):
     if how == "dies" and train["y"].sum() == DEADLY_ONES: os.kill(os.getpid(), signal.SIGSEGV)
     if how == "always dies": print("libframework: cannot go on", flush=True); os._exit(7)
     if how == "hangs" and train["y"].sum() == DEADLY_ONES: time.sleep(600)
+    if how == "lacks": import a_framework_that_is_not_there
     if how == "raises": raise ZeroDivisionError("no variance in column 3")
     if how == "short": return {"probability": [0.5], "label": [1]}
     n = len(test["rows"])
@@ -128,6 +129,14 @@ def test_what_a_framework_raises_is_a_result_with_its_words(tmp_path, deadly, di
         assert run(store, cells, digits).fitted == {"raised": 6}
         assert store.get(cells[0].key).reason == "ZeroDivisionError: no variance in column 3"
         assert run(store, cells, digits).known == 6
+
+
+def test_a_fit_that_lacked_a_package_is_tried_again_once_it_is_there(tmp_path, deadly, digits):
+    cells = deadly("lacks")
+    with Store(tmp_path / "s.sqlite", writing=True) as store:
+        assert run(store, cells, digits).fitted == {"lost": 6}
+        assert "a_framework_that_is_not_there" in store.get(cells[0].key).reason
+        assert run(store, cells, digits).known == 0
 
 
 def test_an_answer_of_the_wrong_length_is_never_kept_as_a_fit(tmp_path, deadly, digits):

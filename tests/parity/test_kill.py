@@ -81,6 +81,13 @@ def servers(parent: int) -> list[psutil.Process]:
     return [c for c in children if "java" in c.name()]
 
 
+def wait_until(there: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not there():
+        assert time.monotonic() < deadline, "nothing to kill"
+        time.sleep(0.02)
+
+
 def assert_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=15)
     assert not alive, f"orphans: {[' '.join(p.cmdline())[:120] for p in alive]}"
@@ -94,9 +101,10 @@ def test_killed_workers_cost_no_finished_cell(study_file: StudyFile, tmp_path: P
         for _ in range(KILLS):
             wait_for_more(store, len(kept(store)), running)
             time.sleep(dice.uniform(0, 1.0))
-            if running.poll() is None and (alive := workers(running.pid)):
-                dice.choice(alive).kill()
-        running.wait(timeout=300)
+            assert running.poll() is None, "the run ended before it could be killed five times"
+            wait_until(lambda: workers(running.pid))
+            dice.choice(workers(running.pid)).kill()
+        assert running.wait(timeout=300) == 0
     finish(study, store, 120)
 
 
@@ -129,9 +137,10 @@ def test_a_killed_server_is_replaced_and_the_run_goes_on(study_file: StudyFile, 
         for _ in range(KILLS):
             wait_for_more(store, len(kept(store)), running)
             time.sleep(dice.uniform(0, 1.0))
-            if running.poll() is None and (alive := servers(running.pid)):
-                alive[0].kill()
-        running.wait(timeout=400)
+            assert running.poll() is None, "the run ended before its server could be killed five times"
+            wait_until(lambda: servers(running.pid))
+            servers(running.pid)[0].kill()
+        assert running.wait(timeout=400) == 0
     finish(study, store, 120)
 
 

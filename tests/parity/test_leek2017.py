@@ -69,6 +69,16 @@ def test_a_quick_run_is_one_draw_at_four_sizes_and_judges_nothing(parity: Parity
     assert {c["verdict"] for c in document["comparisons"]} == {"not run"}
 
 
+@needs("r-h2o")
+def test_an_original_engine_that_ran_and_failed_is_an_error_and_fails_the_run(parity: Parity, tmp_path: Path):
+    words = ["reproduce", "leek2017", "--quick", "--engine", "r-h2o", "--engine", "py-sklearn", "--out", "o"]
+    done = parity(*words, cwd=tmp_path, JAVA_TOOL_OPTIONS="-Xmx64m")
+    assert done.returncode == 1, done.stderr
+    verdicts = {c["left"]["name"]: c for c in json.loads((tmp_path / "o" / "parity.json").read_text())["comparisons"]}
+    assert verdicts["r-h2o mlp-leek"]["verdict"] == "error"
+    assert "H2O server" in verdicts["r-h2o mlp-leek"]["reason"]
+
+
 @needs("r-stats", "py-statsmodels")
 def test_lm_and_ols_have_the_same_coefficients_on_full_rank_draws_and_the_same_pixels():
     data = load(Source("mnist01"))

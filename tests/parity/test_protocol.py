@@ -72,6 +72,8 @@ def test_the_rebuttals_rows_come_from_mnists_own_split_with_replacement():
         ({"test_fraction": 1.5}, "must lie between 0 and 1"),
         ({"test_fraction": None}, "needs both train_rows and test_rows"),
         ({"test_fraction": None, "train_rows": (0, 50), "test_rows": (50, 101)}, "within the pool's 100 rows"),
+        ({"test_fraction": None, "train_rows": (0, 80), "test_rows": (20, 99)}, "must not be scored on"),
+        ({"train_rows": (0, 50), "test_rows": (50, 99)}, "exclude each other"),
     ],
 )
 def test_a_protocol_that_cannot_be_drawn_is_refused(wrong: dict, sentence: str):
