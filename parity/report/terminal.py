@@ -38,7 +38,7 @@ def accuracies(document: dict[str, Any]) -> None:
     sizes = sorted({p["n"] for curve in document["curves"] for p in curve["points"]})
     if sizes:
         draws = document["study"]["protocol"]["draws"]
-        click.echo(f"mean test accuracy over {draws} draws, labels as each framework gives them")
+        click.echo(f"mean test accuracy over {draws} draw{'s' * (draws != 1)}, labels as each framework gives them")
         columns([["method", "engine", *(f"n={n}" for n in sizes)], *accuracy_rows(document, sizes)])
 
 

@@ -94,7 +94,7 @@ def assert_gone(processes: list[psutil.Process]) -> None:
 
 
 def test_killed_workers_cost_no_finished_cell(study_file: StudyFile, tmp_path: Path):
-    study = study_file(methods='["mlp-leek"]', sizes="[100, 150]", draws="60")
+    study = study_file(methods='["mlp-leek"]', sizes="[100, 150]", draws="150")
     store = tmp_path / "s.sqlite"
     dice = random.Random(1)
     with a_run(study, store) as running:
@@ -105,7 +105,7 @@ def test_killed_workers_cost_no_finished_cell(study_file: StudyFile, tmp_path: P
             wait_until(lambda: workers(running.pid))
             dice.choice(workers(running.pid)).kill()
         assert running.wait(timeout=300) == 0
-    finish(study, store, 120)
+    finish(study, store, 300)
 
 
 def test_a_killed_parent_leaves_no_worker_and_loses_no_finished_cell(study_file: StudyFile, tmp_path: Path):
@@ -130,7 +130,7 @@ needs_h2o = pytest.mark.skipif(h2o_jar() is None or java() is None, reason="no H
 
 @needs_h2o
 def test_a_killed_server_is_replaced_and_the_run_goes_on(study_file: StudyFile, tmp_path: Path):
-    study = study_file(engines='["py-h2o"]', methods='["leekasso-glm"]', sizes="[40, 60]", draws="60")
+    study = study_file(engines='["py-h2o"]', methods='["leekasso-glm"]', sizes="[40, 60]", draws="120")
     store = tmp_path / "s.sqlite"
     dice = random.Random(3)
     with a_run(study, store) as running:
@@ -141,7 +141,7 @@ def test_a_killed_server_is_replaced_and_the_run_goes_on(study_file: StudyFile, 
             wait_until(lambda: servers(running.pid))
             servers(running.pid)[0].kill()
         assert running.wait(timeout=400) == 0
-    finish(study, store, 120)
+    finish(study, store, 240)
 
 
 @needs_h2o
