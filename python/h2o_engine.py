@@ -172,11 +172,7 @@ def gaps(spec: Plain, options: Plain) -> list[tuple[bool, str, str]]:
         *((spec[n] is not None and not sgd, n, needs_sgd) for n in ("learning_rate", "momentum", "nesterov")),
         (spec["learning_rate_decay"] is not None, "learning_rate_decay", "its rates fall by samples and by layers"),
         (spec["input_scaling"] == "divide-by-255", "input_scaling", "H2O has standardize alone"),
-        (
-            spec["init"] is not None,
-            "init",
-            "UniformAdaptive is Glorot's, but four times as wide at the output; no He's",
-        ),
+        (spec["init"] is not None, "init", "UniformAdaptive is Glorot's, but 4 times as wide at the output; no He's"),
         (spec["threshold"] is not None, "threshold", cut),
     ]
 
