@@ -93,19 +93,24 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     assert not alive, f"orphans: {[' '.join(p.cmdline())[:120] for p in alive]}"
 
 
-def test_killed_workers_cost_no_finished_cell(study_file: StudyFile, tmp_path: Path):
-    study = study_file(methods='["mlp-leek"]', sizes="[100, 150]", draws="150")
-    store = tmp_path / "s.sqlite"
-    dice = random.Random(1)
+def kill_five_times_and_finish(
+    study: Path, store: Path, cells: int, victims: Callable[[int], list[psutil.Process]], dice: random.Random
+) -> None:
+    """Kill one of the run's victims five times, each after at least one more cell; the run itself ends well."""
     with a_run(study, store) as running:
         for _ in range(KILLS):
             wait_for_more(store, len(kept(store)), running)
             time.sleep(dice.uniform(0, 1.0))
-            assert running.poll() is None, "the run ended before it could be killed five times"
-            wait_until(lambda: workers(running.pid))
-            dice.choice(workers(running.pid)).kill()
-        assert running.wait(timeout=300) == 0
-    finish(study, store, 300)
+            assert running.poll() is None, "the run ended before it could be killed from within five times"
+            wait_until(lambda: victims(running.pid))
+            dice.choice(victims(running.pid)).kill()
+        assert running.wait(timeout=400) == 0
+    finish(study, store, cells)
+
+
+def test_killed_workers_cost_no_finished_cell(study_file: StudyFile, tmp_path: Path):
+    study = study_file(methods='["mlp-leek"]', sizes="[100, 150]", draws="150")
+    kill_five_times_and_finish(study, tmp_path / "s.sqlite", 300, workers, random.Random(1))
 
 
 def test_a_killed_parent_leaves_no_worker_and_loses_no_finished_cell(study_file: StudyFile, tmp_path: Path):
@@ -131,17 +136,7 @@ needs_h2o = pytest.mark.skipif(h2o_jar() is None or java() is None, reason="no H
 @needs_h2o
 def test_a_killed_server_is_replaced_and_the_run_goes_on(study_file: StudyFile, tmp_path: Path):
     study = study_file(engines='["py-h2o"]', methods='["leekasso-glm"]', sizes="[40, 60]", draws="120")
-    store = tmp_path / "s.sqlite"
-    dice = random.Random(3)
-    with a_run(study, store) as running:
-        for _ in range(KILLS):
-            wait_for_more(store, len(kept(store)), running)
-            time.sleep(dice.uniform(0, 1.0))
-            assert running.poll() is None, "the run ended before its server could be killed five times"
-            wait_until(lambda: servers(running.pid))
-            servers(running.pid)[0].kill()
-        assert running.wait(timeout=400) == 0
-    finish(study, store, 240)
+    kill_five_times_and_finish(study, tmp_path / "s.sqlite", 240, servers, random.Random(3))
 
 
 @needs_h2o
