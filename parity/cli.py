@@ -151,17 +151,62 @@ def translate(method: str, engine_id: str, override: tuple[str, ...], json_to: s
     return DONE
 
 
+@main.command()
+@click.argument("method", required=False)
+@click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
+@click.option("--diff", "pair", nargs=2, metavar="A B", help="Only what differs between two engines.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME", help="Only this native parameter.")
+@click.option("--override", multiple=True, metavar="ENGINE.NAME=VALUE", help="A native argument set otherwise.")
+@click.option("--measure", is_flag=True, help="Measure behaviour without a parameter too (--diff always does).")
+@click.option("--probe", is_flag=True, help="Change each parameter alone and refit: live, inert or refused.")
+@click.option("--against", metavar="PYTHON", help="Compare with another interpreter's installation.")
+@click.option("--lock", is_flag=True, help="Freeze the defaults in the lock file.")
+@click.option("--check", is_flag=True, help="Compare with the lock file; exit 1 on a change.")
+@click.option("--lock-file", type=click.Path(path_type=Path), default=Path("parity.lock"), show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="Where probes are kept (default: the user's cache).")
+@click.option("--fresh", is_flag=True, help="Read the parameters anew, whatever the cache holds.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+@click.option("--html", "html_to", type=click.Path(path_type=Path), help="Write a page that sorts and filters.")
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+@_json_option
+def defaults(method: str | None, pair: tuple[str, str] | None, **options: Any) -> int:
+    """What METHOD is asked for, what is in force and what has an effect, for every native parameter of every engine.
+
+    Without METHOD: a summary of all methods.
+    """
+    from parity.defaults_command import show_defaults
+
+    return show_defaults(method, pair=pair, **options)
+
+
+@main.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--check", is_flag=True, help="Run the evidence of each entry again; exit 1 where it no longer holds.")
+@click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+def divergences(ids: tuple[str, ...], check: bool, store: Path | None, jobs: int | None) -> int:
+    """The registry of known divergences: what differs, the command that shows it, and what makes it go away."""
+    from parity.defaults_command import show_divergences
+
+    return show_divergences(ids, check, store, jobs)
+
+
 def _overrides(written: tuple[str, ...]) -> dict[str, Any]:
     values = {}
     for text in written:
         name, equals, value = text.partition("=")
         if not equals:
             raise RequestError(f"override '{text}' has no value; write it as NAME=VALUE")
-        try:
-            values[name] = json.loads(value)
-        except json.JSONDecodeError:
-            values[name] = value
+        values[name] = typed(value)
     return values
+
+
+def typed(text: str) -> Any:
+    """A value from the command line: JSON where it is that (-1, true, [5, 5]), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import inspect
 from pathlib import Path
@@ -20,16 +19,18 @@ def beside(name: str) -> ModuleType:
     return module
 
 
-native, frames = beside("native_calls"), beside("h2o_frames")
+native, frames, table = beside("native_calls"), beside("h2o_frames"), beside("h2o_defaults")
 GLM = "H2OGeneralizedLinearEstimator"
 ESTIMATORS = {"lm": GLM, "glm": GLM, "mlp": "H2ODeepLearningEstimator"}
 
 
-def defaults(family: str) -> list[Plain]:
-    """Rows of the estimator; effective values from the attributes of an untrained one."""
-    name, each, untrained = ESTIMATORS[family], estimator(family), estimator(family)()
-    effective = {argument: getattr(untrained, argument) for argument in inspect.signature(each).parameters}
-    return native.declared(name, each, effective, f"attributes of {name}()")
+def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
+    """Rows for every function that a fit calls; effective values from a fit on `train`. Raises as `fit` does."""
+    ready(spec, options)
+    family, arguments = spec["family"], native_arguments(spec, options)
+    columns = train["features"] if family == "mlp" else list(options["selected"])
+    rows = frames.frames_of(train, {**train, "x": train["x"][:1]}, columns, family == "lm", options)
+    return table.rows_of(estimator(family), arguments, room_for(family), columns, rows)
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
@@ -65,11 +66,17 @@ def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
     Raises RuntimeError where another server answers at that address, ValueError for lm and glm without `selected`.
     """
-    native.refuse(options, ("initial_weights", "row_order", "trace"), "H2O")
-    if spec["family"] != "mlp" and option(options, "selected") is None:
-        raise ValueError("H2O has no screen of its own: options['selected'] must name the columns to use")
-    frames.attach(option(options, "server"))
+    ready(spec, options)
     return (fit_mlp if spec["family"] == "mlp" else fit_glm)(spec, train, test, options)
+
+
+def ready(spec: Plain, options: Plain) -> None:
+    native.refuse(options, ("initial_weights", "row_order", "trace"), "H2O")
+    if spec["family"] != "mlp":
+        native.refuse(options, ("untrained",), "H2O")
+        if option(options, "selected") is None:
+            raise ValueError("H2O has no screen of its own: options['selected'] must name the columns to use")
+    frames.attach(option(options, "server"))
 
 
 def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
@@ -79,7 +86,7 @@ def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     model = estimator(spec["family"])(**native_arguments(spec, options))
     model.train(x=selected, y="label", training_frame=rows["train"])
     coefficients, steps = model.coef(), model.summary()["number_of_iterations"][0]
-    effective, predicted = read_back(model), frames.predictions(model, rows)
+    effective, predicted = table.read_back(model), frames.predictions(model, rows)
     # A column that H2O left out (constant) has no coefficient.
     named = {"(intercept)": coefficients["Intercept"], **{name: coefficients.get(name) for name in selected}}
     return answer(
@@ -98,8 +105,8 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     model = estimator("mlp")(**native_arguments(spec, options))
     model.train(x=train["features"], y="label", training_frame=rows["train"])
     # The server keeps the model of the best score and lists it last, so the furthest row tells how long it trained.
-    history, effective = model.scoring_history(), read_back(model)
-    weights = weights_of(model, len(spec["hidden"]) + 1) if option(options, "weights") else None
+    history, effective = model.scoring_history(), table.read_back(model)
+    weights = frames.weights_of(model, len(spec["hidden"]) + 1) if option(options, "weights") else None
     predicted = frames.predictions(model, rows)
     return answer(
         probability=predicted["p1"],
@@ -112,22 +119,30 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
 
 def native_arguments(spec: Plain, options: Plain) -> Plain:
-    return native.overridden(
-        (arguments_mlp if spec["family"] == "mlp" else arguments_glm)(spec, options),
-        options,
-        lambda: set(inspect.signature(estimator(spec["family"])).parameters) - {"training_frame"},
-        ESTIMATORS[spec["family"]],
-    )
+    family = spec["family"]
+    translated = (arguments_mlp if family == "mlp" else arguments_glm)(spec, options)
+    arguments = native.overridden(translated, options, lambda: room_for(family), ESTIMATORS[family])
+    # Without an epoch the server returns the weights that it drew.
+    return {**arguments, "epochs": 0} if option(options, "untrained") else arguments
+
+
+def room_for(family: str) -> set[str]:
+    """Names that an override can set: all but the rows and columns that a fit gives to train."""
+    return {*inspect.signature(estimator(family)).parameters} - {"training_frame", "response_column", "ignored_columns"}
 
 
 def arguments_glm(spec: Plain, options: Plain) -> Plain:
-    return native.pinned(family={"lm": "gaussian", "glm": "binomial"}[spec["family"]], seed=option(options, "seed"))
+    return native.pinned(family={"lm": "gaussian", "glm": "binomial"}[spec["family"]], seed=seed_of(options))
+
+
+def seed_of(options: Plain) -> int | None:
+    return option(options, "seed", 0 if option(options, "repeatable") else None)
 
 
 def arguments_mlp(spec: Plain, options: Plain) -> Plain:
-    """A seed alone repeats no fit, since threads race; reproducible=True does, as an override.
+    """A seed alone repeats no fit, since threads race; reproducible=True does.
 
-    It is not set along with the seed, because with it the model is scored so often that the default of
+    It is not set along with every seed, because with it the model is scored so often that the default of
     classification_stop (no error left on the training rows) ends training early: 3 epochs where 20 were run without.
     """
     sgd, whole, dropout = spec["optimizer"] == "sgd", spec["stopping"] == "none", spec["dropout"] or None
@@ -153,12 +168,13 @@ def arguments_mlp(spec: Plain, options: Plain) -> Plain:
         classification_stop=-1 if whole else None,
         overwrite_with_best_model=False if whole else None,
         export_weights_and_biases=option(options, "weights") or None,
-        seed=option(options, "seed"),
+        seed=seed_of(options),
+        reproducible=option(options, "repeatable") or None,
     )
 
 
 def gaps(spec: Plain, options: Plain) -> list[tuple[bool, str, str]]:
-    cut = "predict cuts where F1 is largest on the training rows, and takes no other cut"
+    cut = "a fit cuts where F1 is largest on its rows; reset_model_threshold moves the cut afterwards"
     if spec["family"] != "mlp":
         return [
             (option(options, "selected") is None, "screen", "H2O has no screen; the columns are chosen before"),
@@ -175,23 +191,6 @@ def gaps(spec: Plain, options: Plain) -> list[tuple[bool, str, str]]:
         (spec["init"] is not None, "init", "UniformAdaptive is Glorot's, but 4 times as wide at the output; no He's"),
         (spec["threshold"] is not None, "threshold", cut),
     ]
-
-
-def read_back(model: Any) -> Plain:
-    """The server's own account, without the keys and columns of this fit."""
-    own = ("model_id", "training_frame", "ignored_columns")
-    return {k: v for k, v in model.actual_params.items() if k not in own and not isinstance(v, dict)}
-
-
-def weights_of(model: Any, layers: int) -> Plain:
-    """H2O keeps (out, in)."""
-    import numpy as np
-
-    def values(frame: Any) -> Any:
-        return np.array(list(csv.reader(frame.get_frame_data().splitlines()[1:])), dtype=float)
-
-    arrays = [(values(model.weights(i)).T, values(model.biases(i))[:, 0]) for i in range(layers)]
-    return {"weights": [w for w, _ in arrays], "biases": [b for _, b in arrays]}
 
 
 def estimator(family: str) -> Any:

@@ -84,3 +84,14 @@ def predictions(model: Any, frames: Plain) -> dict[str, list[float]]:
     return {
         name: [float(value) for value in column] for name, column in zip(header, zip(*rows, strict=True), strict=True)
     }
+
+
+def weights_of(model: Any, layers: int) -> Plain:
+    """H2O keeps (out, in)."""
+    import numpy as np
+
+    def values(frame: Any) -> Any:
+        return np.array(list(csv.reader(frame.get_frame_data().splitlines()[1:])), dtype=float)
+
+    arrays = [(values(model.weights(i)).T, values(model.biases(i))[:, 0]) for i in range(layers)]
+    return {"weights": [w for w, _ in arrays], "biases": [b for _, b in arrays]}

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import math
+import os
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from parity.engines.contract import Plain, answer, call, option, recorded
-from parity.errors import unknown
 
-# Engine files are loaded by path and belong to no package; so is what they share.
-_found = importlib.util.spec_from_file_location("parity_native_calls", Path(__file__).with_name("native_calls.py"))
-native = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(native)
 
+def beside(name: str) -> ModuleType:
+    """A module beside this file: engine files are loaded by path and belong to no package."""
+    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+# Whatever the backend, Keras looks for TensorFlow each time that it describes an object; loading it takes 6 seconds.
+if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    sys.modules.setdefault("tensorflow", None)
+
+native, replaced = beside("native_calls"), beside("keras_overrides")
 OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}
 "Units and loss of the output layer by its activation."
-GIVEN = ("self", "kwargs", "units", "x", "y", "name", "callbacks")
-"Arguments that the engine gives itself and no override replaces."
 
 
-def defaults(family: str) -> list[Plain]:
-    """Rows for every function that the calls use; effective values from get_config() and a compiled, unfitted model."""
+def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
+    """Rows for every function that a fit calls; effective values from a compiled model that has seen no data."""
     import keras
 
-    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
-    model.compile()
-    compiled = {name: getattr(model, name, None) for name in inspect.signature(model.compile).parameters}
-    compiled["optimizer"] = type(model.optimizer)
-    rows = native.declared("Dense", keras.layers.Dense, model.layers[0].get_config(), "Dense(1).get_config()")
-    rows += native.declared("Dropout", keras.layers.Dropout)
-    rows += native.declared("compile", keras.Model.compile, compiled, "attributes of a compiled model")
-    rows += native.declared("fit", keras.Model.fit)
-    for each in (type(model.optimizer), keras.optimizers.Adam, keras.optimizers.SGD):
-        rows += native.declared(each.__name__, each, each().get_config(), f"{each.__name__}().get_config()")
-    return rows
+    arguments = arguments_mlp(spec, options)
+    try:
+        model = network(arguments, train["x"].shape[1])
+        room = replaced.room_for(type(model.optimizer))
+        return beside("keras_defaults").rows_of(model, arguments, room, spec["learning_rate_decay"])
+    finally:
+        # A model without graphs leaves little to collect, and collecting takes most of a second.
+        keras.utils.clear_session(free_memory=False)
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
@@ -48,7 +53,8 @@ def translate(spec: Plain, options: Plain) -> Plain:
     layers = layers_of(arguments)
     optimizer, rates = arguments["optimizer"]
     named = f"optimizer={native.call_code(f'keras.optimizers.{optimizer}', rates)}" if optimizer else ""
-    decay, seed = spec["learning_rate_decay"], option(options, "seed")
+    decay, seed = spec["learning_rate_decay"], seed_of(options)
+    trains = not option(options, "untrained")
     scheduler = f"keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * {decay} if epoch else rate)"
     first = "x_train, y_train" + (f", callbacks=[{scheduler}]" if decay is not None else "")
     code = [
@@ -60,7 +66,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
         *(f"    {native.call_code(f'keras.layers.{name}', given)}," for name, given in layers),
         "])",
         native.call_code("model.compile", arguments["compile"], named),
-        native.call_code("model.fit", arguments["fit"], first),
+        *([native.call_code("model.fit", arguments["fit"], first)] if trains else []),
         f"probability = model.predict(x_test, verbose=0)[:, {arguments['dense'][-1]['units'] - 1}]",
         f"label = (probability > {option(spec, 'threshold', 0.5)}).astype(int)",
     ]
@@ -70,8 +76,8 @@ def translate(spec: Plain, options: Plain) -> Plain:
         ("threshold", 0.5, "Keras gives no labels"),
     ]
     calls = layers + ([(optimizer, rates)] if optimizer else [])
-    calls += [("compile", arguments["compile"]), ("fit", arguments["fit"])]
-    if decay is not None:
+    calls += [("compile", arguments["compile"]), *([("fit", arguments["fit"])] if trains else [])]
+    if decay is not None and trains:
         calls += [("LearningRateScheduler", {"schedule": f"rate * {decay} after every epoch"})]
     return {
         "calls": [call(name, **given) for name, given in calls],
@@ -92,20 +98,18 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     import keras
 
     arguments, decay = arguments_mlp(spec, options), spec["learning_rate_decay"]
-    if option(options, "seed") is not None:
-        keras.utils.set_random_seed(options["seed"])
+    if (seed := seed_of(options)) is not None:
+        keras.utils.set_random_seed(seed)
     x, x_test = native.scaled(spec, train["x"], test["x"])
     try:
-        made = [getattr(keras.layers, name)(**given) for name, given in layers_of(arguments)]
-        model = keras.Sequential([keras.layers.Input((x.shape[1],)), *made])
+        model = network(arguments, x.shape[1])
         if (start := option(options, "initial_weights")) is not None:
             pairs = zip(start["weights"], start["biases"], strict=True)
             model.set_weights([each for pair in pairs for each in pair])
-        name, rates = arguments["optimizer"]
-        optimizer = {"optimizer": getattr(keras.optimizers, name)(**rates)} if name else {}
-        model.compile(**optimizer, **arguments["compile"])
         scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * decay if epoch else rate)
-        history = model.fit(x, train["y"], callbacks=[scheduler] if decay is not None else None, **arguments["fit"])
+        callbacks = [scheduler] if decay is not None else None
+        untrained = option(options, "untrained")
+        history = None if untrained else model.fit(x, train["y"], callbacks=callbacks, **arguments["fit"])
         probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
         layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
         arrays = {"weights": [w for w, *_ in layers], "biases": [b for _, *rest in layers for b in rest]}
@@ -114,7 +118,7 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
             label=(probability > option(spec, "threshold", 0.5)).astype(int),
             parameters=arrays if option(options, "weights") else None,
             effective=read_back(model, history, len(x), arguments),
-            iterations=len(history.epoch),
+            iterations=len(history.epoch) if history else 0,
             updates=int(model.optimizer.iterations),
         )
     finally:
@@ -135,7 +139,7 @@ def arguments_mlp(spec: Plain, options: Plain) -> Plain:
         "dense": native.pinned(activation=spec["activation"], kernel_initializer=init),
     }
     if overrides or optimizer not in (None, "adam", "sgd") or (optimizer is None and parts["optimizer"]):
-        optimizer = with_overrides(parts, overrides, optimizer)
+        optimizer = replaced.with_overrides(parts, overrides, optimizer)
     dense = [{"units": units, **parts["dense"]} for units in spec["hidden"]]
     last = {**parts["dense"], "units": OUTPUTS[output][0], "activation": output}
     name = {"adam": "Adam", "sgd": "SGD"}.get(optimizer, optimizer)
@@ -143,20 +147,21 @@ def arguments_mlp(spec: Plain, options: Plain) -> Plain:
     return {**parts, "dense": [*dense, last], "dropout": dropout, "optimizer": (name, parts["optimizer"])}
 
 
-def with_overrides(parts: Plain, overrides: Plain, optimizer: str | None) -> str | None:
-    """Merge the overrides into `parts`; the class of the optimizer, compile's own where its arguments need a name."""
+def network(arguments: Plain, inputs: int) -> Any:
+    """The compiled network for (n, inputs) rows, as it starts."""
     import keras
 
-    default = inspect.signature(keras.Model.compile).parameters["optimizer"].default
-    each = type(keras.optimizers.get(optimizer or default))
-    functions = {"optimizer": each, "compile": keras.Model.compile, "fit": keras.Model.fit, "dense": keras.layers.Dense}
-    known = {part: set(inspect.signature(function).parameters) - {*GIVEN} for part, function in functions.items()}
-    for name, value in overrides.items():
-        part = next((part for part in known if name in known[part]), None)
-        if part is None:
-            raise ValueError(str(unknown("argument", name, {"optimizer"}.union(*known.values()), "Keras")))
-        parts[part] = {**parts[part], name: value}
-    return each.__name__ if optimizer or parts["optimizer"] else None
+    made = [getattr(keras.layers, name)(**given) for name, given in layers_of(arguments)]
+    model = keras.Sequential([keras.layers.Input((inputs,)), *made])
+    name, rates = arguments["optimizer"]
+    optimizer = {"optimizer": getattr(keras.optimizers, name)(**rates)} if name else {}
+    model.compile(**optimizer, **arguments["compile"])
+    return model
+
+
+def seed_of(options: Plain) -> int | None:
+    """All draws start from it, and on a CPU a fit then repeats bit for bit on every backend."""
+    return option(options, "seed", 0 if option(options, "repeatable") else None)
 
 
 def unused(spec: Plain) -> list[str]:
@@ -175,16 +180,18 @@ def read_back(model: Any, history: Any, n: int, arguments: Plain) -> Plain:
     """What was in force. Keras records no batch size, but the steps of an epoch leave only some sizes."""
     import keras
 
-    steps = history.params["steps"]
-    sizes = [math.ceil(n / steps), None if steps == 1 else math.ceil(n / (steps - 1)) - 1]
+    trained: Plain = {}
+    if history:
+        steps = history.params["steps"]
+        sizes = [math.ceil(n / steps), None if steps == 1 else math.ceil(n / (steps - 1)) - 1]
+        trained = {"steps_per_epoch": steps, "batch_size between": sizes}
     first = model.layers[0].get_config()
     return {
         **{name: value for name, value in model.optimizer.get_config().items() if name != "name"},
         "optimizer": type(model.optimizer).__name__,
         "loss": model.loss,
-        "steps_per_epoch": steps,
+        **trained,
         "batch_size": arguments["fit"].get("batch_size"),
-        "batch_size between": sizes,
         **{name: native.by_name(first[name]) for name in ("activation", "kernel_initializer", "bias_initializer")},
         "dtype": model.compute_dtype,
         "jit_compile": model.jit_compile,

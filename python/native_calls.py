@@ -5,11 +5,12 @@ It lies beside the engine files and is loaded by path as they are; `r_scripts/co
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from parity.engines.contract import Plain, cannot_express, option
+from parity.engines.contract import Plain, cannot_express, option, row
 from parity.errors import unknown
 
 SCALING = {
@@ -45,8 +46,32 @@ def overridden(arguments: Plain, options: Plain, known: Callable[[], Collection[
 def refuse(options: Plain, names: Iterable[str], engine: str) -> None:
     """Raise ValueError for an option that would otherwise be dropped without a word."""
     for name in names:
-        if option(options, name) is not None:
+        if option(options, name, False) is not False:
             raise ValueError(f"the {engine} engine cannot take the option '{name}'")
+
+
+@contextlib.contextmanager
+def repeatable(options: Plain, seed: int | None = None) -> Iterator[None]:
+    """With options["repeatable"], one thread for what is done inside, and a global generator seeded by `seed`.
+
+    Another number of threads splits a product of matrices elsewhere and adds up its parts in another order. Only
+    libraries that are already loaded can be limited. A seed is for what draws from NumPy's global generator unasked.
+    """
+    if not option(options, "repeatable"):
+        yield
+        return
+    import numpy as np
+    import threadpoolctl
+
+    before = np.random.get_state()
+    if seed is not None:
+        np.random.seed(seed)
+    try:
+        with threadpoolctl.threadpool_limits(1):
+            yield
+    finally:
+        if seed is not None:
+            np.random.set_state(before)
 
 
 def call_code(function: str, arguments: Plain, first: str = "") -> str:
@@ -55,29 +80,49 @@ def call_code(function: str, arguments: Plain, first: str = "") -> str:
     return f"{function}({', '.join(part for part in (first, given) if part)})"
 
 
-def declared(label: str, function: Callable[..., Any], effective: Plain | None = None, read: str = "") -> list[Plain]:
-    """Rows of defaults(): the arguments of a function that have a default, and what `effective` knows to be in force.
+def declared(
+    label: str,
+    function: Callable[..., Any],
+    *,
+    asked: Plain | None = None,
+    effective: Plain | None = None,
+    read: str = "",
+    choices: Plain | None = None,
+    override: Collection[str] = (),
+) -> list[Plain]:
+    """Rows of defaults(): every parameter of a function but the variadic ones and an object's own `self`.
 
-    read: where `effective` was read from. Functions, classes and Keras objects stand by their names.
+    asked: what the translation sets, by name. effective: what is known to be in force, by name; read: where from.
+    choices: the values that the framework allows, by name. override: names that options["overrides"] can set.
     """
-    source = f"inspect.signature({label})" + (f", {read}" if read else "")
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    asked, effective, choices = asked or {}, effective or {}, choices or {}
     return [
-        {
-            "function": label,
-            "name": name,
-            "declared": by_name(parameter.default),
-            "effective": by_name((effective or {}).get(name)),
-            "source": source,
-        }
+        row(
+            label,
+            name,
+            declared=None if parameter.default is parameter.empty else by_name(parameter.default),
+            required=parameter.default is parameter.empty,
+            declared_from=f"inspect.signature({label})",
+            given=name in asked,
+            asked=by_name(asked.get(name)),
+            effective=by_name(effective.get(name)),
+            effective_from=read if name in effective else "",
+            choices=choices.get(name),
+            override=name in override,
+        )
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is not parameter.empty
+        if name != "self" and parameter.kind not in variadic
     ]
 
 
 def by_name(value: Any) -> Any:
-    if isinstance(value, dict) and "class_name" in value:
-        return value["class_name"]
-    return getattr(value, "__name__", value)
+    """A value as plain data: arrays and tuples as lists, functions and classes by name."""
+    if isinstance(value, dict):
+        return value.get("class_name", {name: by_name(each) for name, each in value.items()})
+    if isinstance(value, list | tuple):
+        return [by_name(each) for each in value]
+    return value.tolist() if hasattr(value, "tolist") else getattr(value, "__name__", value)
 
 
 def gaps(found: Iterable[tuple[Any, str, str]]) -> list[Plain]:

@@ -6,48 +6,66 @@ import importlib
 import importlib.util
 import inspect
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 from parity.engines.contract import Plain, answer, call, option, recorded
 
-# Engine files are loaded by path and belong to no package; so is what they share.
-_found = importlib.util.spec_from_file_location("parity_native_calls", Path(__file__).with_name("native_calls.py"))
-native = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(native)
 
+def beside(name: str) -> Any:
+    """The file of that name beside this one: engine files are loaded by path and belong to no package."""
+    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+native, said, framework = beside("native_calls"), beside("sklearn_arguments"), beside("sklearn_defaults")
 LOGISTIC = "linear_model.LogisticRegression"
 ESTIMATORS = {"lm": "linear_model.LinearRegression", "glm": LOGISTIC, "liblinear": LOGISTIC}
 ESTIMATORS |= {"mlp": "neural_network.MLPClassifier", "screen": "feature_selection.SelectKBest"}
 
 
-def defaults(family: str) -> list[Plain]:
-    """Rows for every function that the family's calls use; effective values from the unfitted object's get_params()."""
-    used = [estimator("mlp")] if family == "mlp" else [estimator("screen"), estimator(family)]
-    return [r for e in used for r in native.declared(e.__name__, e, e().get_params(), f"{e.__name__}().get_params()")]
+def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
+    """Rows for every function that the fit calls; effective values are what its own objects say of themselves."""
+    arguments, network = native_arguments(spec, options), spec["family"] == "mlp"
+    rows, model = [], estimator(spec["family"])(**arguments)
+    with warnings.catch_warnings(record=True):  # warnings belong to the fit that is asked for
+        if screens(spec, options):
+            asked, screen = said.arguments_screen(spec), screened(spec, train)
+            calls = {"f_classif": (asked["score_func"], {}), "SelectKBest.fit": (screen.fit, {})}
+            calls["SelectKBest.get_support"] = (screen.get_support, {"indices": True})
+            rows = framework.rows_of(screen, calls, native.declared, asked=asked)
+        x, _, _ = prepared(spec, train, train, options)
+        # The networks of 2017 take seconds to fit, and no fit changes what get_params() says.
+        model = framework.untrained(model, x, train["y"]) if network else model.fit(x, train["y"])
+    names = ["fit", "predict"] if spec["family"] == "lm" else ["fit", "predict_proba", "predict"]
+    calls = {f"{type(model).__name__}.{name}": (getattr(model, name), {}) for name in names}
+    return rows + framework.rows_of(model, calls, native.declared, asked=arguments, override=model.get_params())
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
     module, function = ESTIMATORS[spec["family"]].split(".")
     arguments, chosen = native_arguments(spec, options), option(options, "selected")
-    screens = spec["family"] != "mlp" and chosen is None
+    own_screen = screens(spec, options)
     score, label = "predict_proba(x_test)[:, 1]", "model.predict(x_test)"
     if spec["family"] == "lm":
         score, label = "predict(x_test)", f"(probability > {spec['threshold']}).astype(int)"
     code = [
-        *(["from sklearn.feature_selection import SelectKBest, f_classif"] if screens else []),
+        *(["from sklearn.feature_selection import SelectKBest, f_classif"] if own_screen else []),
         f"from sklearn.{module} import {function}\n",
         *prepared_code(spec, chosen),
         f"model = {native.call_code(function, arguments)}.fit(x_train, y_train)",
         f"probability = model.{score}",
         f"label = {label}",
     ]
-    screen = [call("SelectKBest", score_func="f_classif", k=spec["k"])] if screens else []
+    screen = [call("SelectKBest", score_func="f_classif", k=spec["k"])] if own_screen else []
     return {
         "calls": [*screen, call(function, **arguments)],
         "code": "\n".join(code),
-        "not_expressible": native.gaps(gaps_mlp(spec) if spec["family"] == "mlp" else gaps_leekasso(spec, screens)),
+        "not_expressible": native.gaps(said.gaps(spec, own_screen)),
         "added": [],
     }
 
@@ -56,7 +74,11 @@ def translate(spec: Plain, options: Plain) -> Plain:
 def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     """One fit. x: (n, p); probability and label: (n_test,). One class only in `train` is scikit-learn's ValueError."""
     native.refuse(options, ("initial_weights", "row_order", "trace"), "scikit-learn")
-    return {"lm": fit_lm, "mlp": fit_mlp}.get(spec["family"], fit_glm)(spec, train, test, options)
+    native.refuse(options if spec["family"] != "mlp" else {}, ("untrained",), "scikit-learn")
+    fit_family = {"lm": fit_lm, "mlp": fit_mlp}.get(spec["family"], fit_glm)
+    estimator(spec["family"])  # loads the libraries whose threads are limited
+    with native.repeatable(options):
+        return fit_family(spec, train, test, options)
 
 
 def fit_lm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
@@ -91,7 +113,8 @@ def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
 def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     x, x_test, _ = prepared(spec, train, test, options)
-    model = estimator("mlp")(**native_arguments(spec, options)).fit(x, train["y"])
+    model, untrained = estimator("mlp")(**native_arguments(spec, options)), option(options, "untrained", False)
+    model = framework.untrained(model, x, train["y"]) if untrained else model.fit(x, train["y"])
     facts = {name: getattr(model, name) for name in ("n_iter_", "loss_", "out_activation_")}
     # "auto" is documented as min(200, n_samples) and a larger size is cut to n; the fitted object records neither.
     batch = len(x) if model.solver == "lbfgs" else min(200 if model.batch_size == "auto" else model.batch_size, len(x))
@@ -101,71 +124,18 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         parameters={"weights": model.coefs_, "biases": model.intercepts_} if option(options, "weights") else None,
         effective={**model.get_params(), **facts, "batch_size in force": batch},
         iterations=model.n_iter_,
-        converged=model.n_iter_ < model.max_iter,
-        updates=None if model.solver == "lbfgs" else model.n_iter_ * math.ceil(len(x) / batch),
+        converged=None if untrained else model.n_iter_ < model.max_iter,
+        updates=None if model.solver == "lbfgs" and not untrained else model.n_iter_ * math.ceil(len(x) / batch),
     )
 
 
 def native_arguments(spec: Plain, options: Plain) -> Plain:
-    makers = {"lm": arguments_lm, "glm": arguments_glm, "liblinear": arguments_liblinear, "mlp": arguments_mlp}
     return native.overridden(
-        makers[spec["family"]](spec, options),
+        native.pinned(**said.arguments(spec, options)),
         options,
         lambda: inspect.signature(estimator(spec["family"])).parameters,
         ESTIMATORS[spec["family"]],
     )
-
-
-def arguments_lm(spec: Plain, options: Plain) -> Plain:
-    return {}
-
-
-def arguments_glm(spec: Plain, options: Plain) -> Plain:
-    return native.pinned(random_state=option(options, "seed"))
-
-
-def arguments_liblinear(spec: Plain, options: Plain) -> Plain:
-    return native.pinned(solver="liblinear", C=spec["cost"], random_state=option(options, "seed"))
-
-
-def arguments_mlp(spec: Plain, options: Plain) -> Plain:
-    sgd = spec["optimizer"] == "sgd"  # the only solver that does not ignore momentum
-    return native.pinned(
-        hidden_layer_sizes=tuple(spec["hidden"]),
-        activation=spec["activation"],
-        solver=spec["optimizer"],
-        batch_size=spec["batch_size"],
-        learning_rate_init=spec["learning_rate"],
-        max_iter=spec["epochs"],
-        momentum=spec["momentum"] if sgd else None,
-        nesterovs_momentum=spec["nesterov"] if sgd else None,
-        # It stops after more epochs without improvement than this, and it cannot have more than it runs.
-        n_iter_no_change=spec["epochs"] if spec["stopping"] == "none" else None,
-        random_state=option(options, "seed"),
-    )
-
-
-def gaps_leekasso(spec: Plain, screens: bool) -> list[tuple[Any, str, str]]:
-    cut, liblinear = spec["family"] != "lm" and spec["threshold"] != 0.5, spec["family"] == "liblinear"
-    return [
-        (screens and spec["screen"] != "f-test", "screen", "f_classif pools the variances of the two classes"),
-        # _univariate_selection.py takes the end of a stable ascending sort of the scores.
-        (screens, "ties", "SelectKBest keeps exactly k features, and of tied ones those in the last columns"),
-        (cut, "threshold", "predict takes the class of larger probability: a cut at 0.5"),
-        (spec["cost"] is not None and not liblinear, "cost", "it belongs to LIBLINEAR"),
-    ]
-
-
-def gaps_mlp(spec: Plain) -> list[tuple[Any, str, str]]:
-    sgd, cut = spec["optimizer"] == "sgd", spec["threshold"] not in (None, 0.5)
-    return [
-        (spec["output"] == "softmax", "output", "MLPClassifier gives two classes one logistic unit"),
-        (spec["dropout"], "dropout", "MLPClassifier has no dropout"),
-        *((spec[n] is not None and not sgd, n, "only solver='sgd' uses it") for n in ("momentum", "nesterov")),
-        (spec["learning_rate_decay"] is not None, "learning_rate_decay", "no schedule multiplies after every epoch"),
-        (spec["init"] == "he-uniform", "init", "MLPClassifier draws from the Glorot-uniform interval"),
-        (cut, "threshold", "predict takes the class of larger probability: a cut at 0.5"),
-    ]
 
 
 def prepared(spec: Plain, train: Plain, test: Plain, options: Plain) -> tuple[Any, Any, list[str]]:
@@ -173,11 +143,19 @@ def prepared(spec: Plain, train: Plain, test: Plain, options: Plain) -> tuple[An
     features = train["features"]
     if spec["family"] == "mlp":
         return *native.scaled(spec, train["x"], test["x"]), features
-    if (chosen := option(options, "selected")) is None:
-        kept = estimator("screen")(k=spec["k"]).fit(train["x"], train["y"]).get_support(indices=True)
+    if screens(spec, options):
+        kept = screened(spec, train).get_support(indices=True)
     else:
-        kept = [features.index(name) for name in chosen]
+        kept = [features.index(name) for name in options["selected"]]
     return train["x"][:, kept], test["x"][:, kept], [features[i] for i in kept]
+
+
+def screens(spec: Plain, options: Plain) -> bool:
+    return spec["family"] != "mlp" and option(options, "selected") is None
+
+
+def screened(spec: Plain, train: Plain) -> Any:
+    return estimator("screen")(**said.arguments_screen(spec)).fit(train["x"], train["y"])
 
 
 def prepared_code(spec: Plain, chosen: list[str] | None) -> list[str]:

@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, cannot_express, option, recorded
+from parity.engines.contract import Plain, answer, call, option, recorded
 from parity.errors import unknown
 
+
+def beside(name: str) -> Any:
+    """The file of that name beside this one: engine files are loaded by path and belong to no package."""
+    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+native, framework = beside("native_calls"), beside("statsmodels_defaults")
 ESTIMATORS = {"lm": ["OLS"], "glm": ["GLM", "Logit"]}
 "The first is the family's own; an override named `estimator` chooses another."
+CONSTANT = {"has_constant": "add"}
 
 
-def defaults(family: str) -> list[Plain]:
-    """Rows for every function that the family's calls use; nothing in statsmodels tells effective values unfitted."""
-    import statsmodels.api as sm
-
-    functions: dict[str, Callable[..., Any]] = {"add_constant": sm.add_constant}
-    for name in ESTIMATORS[family]:
-        functions |= {name: getattr(sm, name), f"{name}.fit": getattr(sm, name).fit}
-    return [
-        {"function": label, "name": name, "declared": value, "effective": None, "source": f"inspect.signature({label})"}
-        for label, function in functions.items()
-        for name, value in declared(function).items()
-    ]
+def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
+    """Rows for every function that the fit calls; effective values are what the fitted model says of itself."""
+    with warnings.catch_warnings(record=True):  # warnings belong to the fit that is asked for
+        model = fitted(spec, train, options)
+    estimator, of_model, of_fit = native_arguments(spec, options)
+    asked = {"add_constant": CONSTANT, estimator: of_model, f"{estimator}.fit": of_fit}
+    if estimator == "GLM":
+        asked["GLM"] = {"family": type(model.model.family), **of_model}
+    constructor, known = overridable(estimator)
+    return framework.rows_of(model, native.declared, asked, {estimator: constructor, f"{estimator}.fit": known})
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
-    estimator, arguments = native_arguments(spec, options)
-    given = {"family": "sm.families.Binomial()"} if estimator == "GLM" else {}
+    estimator, of_model, of_fit = native_arguments(spec, options)
+    family = {"family": "sm.families.Binomial()"} if estimator == "GLM" else {}
     columns = ", ".join(option(options, "selected", [])) or "that a screen left"
+    printed = ", ".join(["y_train", "design", *(f"{k}={v}" for k, v in family.items())])
     code = [
         "import statsmodels.api as sm\n",
         f"# x_train and x_test hold only the columns {columns}",
-        'design = sm.add_constant(x_train, has_constant="add")',
-        f"model = sm.{estimator}({', '.join(['y_train', 'design', *(f'{k}={v}' for k, v in given.items())])})",
-        f"model = model.fit({', '.join(f'{k}={v!r}' for k, v in arguments.items())})",
-        'probability = model.predict(sm.add_constant(x_test, has_constant="add"))',
+        f"design = {native.call_code('sm.add_constant', CONSTANT, 'x_train')}",
+        f"model = {native.call_code(f'sm.{estimator}', of_model, printed)}",
+        f"model = {native.call_code('model.fit', of_fit)}",
+        f"probability = model.predict({native.call_code('sm.add_constant', CONSTANT, 'x_test')})",
         f"label = (probability > {spec['threshold']}).astype(int)",
     ]
-    calls = [call("add_constant", has_constant="add"), call(estimator, **given), call(f"{estimator}.fit", **arguments)]
+    calls = [call("add_constant", **CONSTANT), call(estimator, **family, **of_model)]
     added = [
         ("has_constant", "add", "'skip', the default, leaves the intercept out beside a constant column"),
         ("label", f"probability > {spec['threshold']}", "statsmodels labels no rows"),
-        *([("disp", arguments["disp"], "Logit prints a report otherwise")] if estimator == "Logit" else []),
+        *([("disp", of_fit["disp"], "Logit prints a report otherwise")] if estimator == "Logit" else []),
     ]
     return {
-        "calls": calls,
+        "calls": [*calls, call(f"{estimator}.fit", **of_fit)],
         "code": "\n".join(code),
-        "not_expressible": gaps(spec, options),
-        "added": [{"parameter": name, "value": value, "reason": reason} for name, value, reason in added],
+        "not_expressible": native.gaps(gaps(spec, options)),
+        "added": native.added(added),
     }
 
 
@@ -61,35 +74,27 @@ def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
     Raises ValueError without `selected`. What statsmodels itself refuses (a singular matrix in Logit) passes through.
     """
-    if option(options, "selected") is None:
-        raise ValueError("statsmodels has no screen of its own: options['selected'] must name the columns to use")
-    for name in ("initial_weights", "row_order", "trace"):
-        if option(options, name) is not None:
-            raise ValueError(f"the statsmodels engine cannot take the option '{name}'")
-    return {"lm": fit_lm, "glm": fit_glm}[spec["family"]](spec, train, test, options)
+    native.refuse(options, ("initial_weights", "row_order", "trace", "untrained"), "statsmodels")
+    importlib.import_module("statsmodels.api")  # loads the libraries whose threads are limited
+    # scipy's basin-hopping draws from the global generator.
+    with native.repeatable(options, seed=option(options, "seed", 0)):
+        return {"lm": fit_lm, "glm": fit_glm}[spec["family"]](spec, train, test, options)
 
 
 def fit_lm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
-    import statsmodels.api as sm
-
-    _, arguments = arguments_lm(spec, options)
-    model = sm.OLS(train["y"], design(train, options)).fit(**arguments)
+    model = fitted(spec, train, options)
     probability = model.predict(design(test, options))
     return answer(
         probability=probability,
         label=(probability > spec["threshold"]).astype(int),
         parameters={"coefficients": coefficients_of(model, options)},
-        effective={**declared(sm.OLS.fit), **arguments, "cov_type": model.cov_type, "rank": int(model.model.rank)},
+        effective={**in_force(model, spec, options), "cov_type": model.cov_type, "rank": int(model.model.rank)},
         selected=list(options["selected"]),
     )
 
 
 def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
-    import statsmodels.api as sm
-
-    estimator, arguments = arguments_glm(spec, options)
-    given = {"family": sm.families.Binomial()} if estimator == "GLM" else {}
-    model = getattr(sm, estimator)(train["y"], design(train, options), **given).fit(**arguments)
+    model = fitted(spec, train, options)
     probability = model.predict(design(test, options))
     # Every optimizer leaves mle_retvals, except GLM's own iteratively reweighted least squares.
     outcome = getattr(model, "mle_retvals", None)
@@ -99,64 +104,77 @@ def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         probability=probability,
         label=(probability > spec["threshold"]).astype(int),
         parameters={"coefficients": coefficients_of(model, options)},
-        effective={**declared(getattr(sm, estimator).fit), **arguments, **read_back(model)},
+        effective={**in_force(model, spec, options), **read_back(model)},
         iterations=outcome.get("iterations"),
         converged=bool(outcome["converged"]),
         selected=list(options["selected"]),
     )
 
 
-def native_arguments(spec: Plain, options: Plain) -> tuple[str, Plain]:
-    """The estimator and what its fit() is given."""
-    return {"lm": arguments_lm, "glm": arguments_glm}[spec["family"]](spec, options)
+def fitted(spec: Plain, train: Plain, options: Plain) -> Any:
+    import statsmodels.api as sm
+
+    estimator, of_model, of_fit = native_arguments(spec, options)
+    family = {"family": sm.families.Binomial()} if estimator == "GLM" else {}
+    return getattr(sm, estimator)(train["y"], design(train, options), **family, **of_model).fit(**of_fit)
 
 
-def arguments_lm(spec: Plain, options: Plain) -> tuple[str, Plain]:
-    return overridden({}, spec["family"], options)
+def native_arguments(spec: Plain, options: Plain) -> tuple[str, Plain, Plain]:
+    """The estimator, what its constructor is given beside the data and the family, and what its fit() is given.
 
-
-def arguments_glm(spec: Plain, options: Plain) -> tuple[str, Plain]:
-    quiet = {"disp": 0} if option(options, "overrides", {}).get("estimator") == "Logit" else {}
-    return overridden(quiet, spec["family"], options)
-
-
-def overridden(arguments: Plain, family: str, options: Plain) -> tuple[str, Plain]:
-    """Estimator and arguments with the overrides merged last. They replace arguments of fit(), and `estimator`."""
-    overrides = dict(option(options, "overrides", {}))
+    Overrides are merged last, each into the arguments of the first function that takes it; `estimator` is no argument.
+    """
+    family, overrides = spec["family"], dict(option(options, "overrides", {}))
     estimator = overrides.pop("estimator", ESTIMATORS[family][0])
     if estimator not in ESTIMATORS[family]:
         raise ValueError(str(unknown("estimator", estimator, ESTIMATORS[family])))
-    if overrides:
-        import statsmodels.api as sm
+    constructor, known = overridable(estimator) if overrides else ([], [])
+    for name in overrides:
+        if name not in constructor + known:
+            names = [*constructor, *known, "estimator"]
+            raise ValueError(str(unknown("argument", name, names, f"{estimator} and {estimator}.fit")))
+    of_model = {name: value for name, value in overrides.items() if name in constructor}
+    of_fit = {name: value for name, value in overrides.items() if name in known}
+    return estimator, of_model, {**({"disp": 0} if estimator == "Logit" else {}), **of_fit}
 
-        known = declared(getattr(sm, estimator).fit)
-        for name in overrides:
-            if name not in known:
-                raise ValueError(str(unknown("argument", name, [*known, "estimator"], f"{estimator}.fit")))
-    return estimator, {**arguments, **overrides}
+
+def overridable(estimator: str) -> tuple[list[str], list[str]]:
+    """What overrides can set of the constructor, and of fit(): all that is neither data nor the family."""
+    import statsmodels.api as sm
+
+    made = getattr(sm, estimator)
+    constructor, of_fit = with_default(made), with_default(made.fit)
+    names = [n for n in constructor if n not in ("endog", "exog", "family")]
+    return names, [n for n in of_fit if n not in names]
 
 
-def gaps(spec: Plain, options: Plain) -> list[Plain]:
-    found = []
-    if option(options, "selected") is None:
-        screen = f"statsmodels has no screen; k={spec['k']} columns by {spec['screen']} are chosen before it is called"
-        found.append(cannot_express("screen", screen))
-    if spec["cost"] is not None:
-        found.append(cannot_express("cost", "it belongs to LIBLINEAR; these models have no penalty"))
-    return found
+def gaps(spec: Plain, options: Plain) -> list[tuple[Any, str, str]]:
+    screen = f"statsmodels has no screen; k={spec['k']} columns by {spec['screen']} are chosen before it is called"
+    return [
+        (option(options, "selected") is None, "screen", screen),
+        (spec["cost"] is not None, "cost", "it belongs to LIBLINEAR; these models have no penalty"),
+    ]
 
 
 def design(data: Plain, options: Plain) -> Any:
     """The selected columns behind a column of ones: (n, 1 + k). Without a selected column, the ones alone."""
     import statsmodels.api as sm
 
+    if option(options, "selected") is None:
+        raise ValueError("statsmodels has no screen of its own: options['selected'] must name the columns to use")
     columns = [data["features"].index(name) for name in options["selected"]]
-    return sm.add_constant(data["x"][:, columns], has_constant="add")
+    return sm.add_constant(data["x"][:, columns], **CONSTANT)
 
 
 def coefficients_of(model: Any, options: Plain) -> Plain:
     """Coefficients by feature name; add_constant puts the ones first."""
     return dict(zip(["(intercept)", *options["selected"]], map(float, model.params), strict=True))
+
+
+def in_force(model: Any, spec: Plain, options: Plain) -> Plain:
+    """The arguments of fit() and what overrides set of the constructor's."""
+    _, of_model, of_fit = native_arguments(spec, options)
+    return {**with_default(model.model.fit), **of_model, **of_fit}
 
 
 def read_back(model: Any) -> Plain:
@@ -169,6 +187,6 @@ def read_back(model: Any) -> Plain:
     return told
 
 
-def declared(function: Callable[..., Any]) -> Plain:
+def with_default(function: Callable[..., Any]) -> Plain:
     """The arguments of a function that have a default, and it."""
     return {n: p.default for n, p in inspect.signature(function).parameters.items() if p.default is not p.empty}

@@ -1,6 +1,6 @@
 # What every engine file offers, in R here and in Python in parity/engines/contract.py.
 #
-#   defaults(family)                  list of rows: function, name, declared, effective, source
+#   defaults(spec, train, options)    list of rows, one for every native parameter of every function that a fit calls
 #   translate(spec, options)          list(calls, code, not_expressible, added)
 #   fit(spec, train, test, options)   what answer() returns, completed by recorded()
 #
@@ -23,9 +23,14 @@ option <- function(options, name, otherwise = NULL) {
 # Stops where an option is asked for that the engine has no way to honour.
 refuse <- function(options, names, engine) {
   for (name in names) {
-    if (!is.null(options[[name]])) stop("the ", engine, " engine cannot take the option '", name, "'", call. = FALSE)
+    if (!is.null(options[[name]]) && !isFALSE(options[[name]])) {
+      stop("the ", engine, " engine cannot take the option '", name, "'", call. = FALSE)
+    }
   }
 }
+
+# The seed of a fit, or NULL; where the fit is to be repeatable and nobody names a seed, any one does.
+seed_of <- function(options) option(options, "seed", if (isTRUE(option(options, "repeatable"))) 1L)
 
 # What happened in one fit. probability and label have one element per test row; label is exactly what the
 # framework's own predict says, or the specification's cut where it says nothing.
@@ -85,16 +90,53 @@ plain_scalars <- function(configuration, but = character()) {
   Filter(function(value) is.atomic(value) && length(value) == 1, configuration[setdiff(names(configuration), but)])
 }
 
-# Rows of defaults(): what the signature of a function declares, as deparsed code, and what is in force where
-# `effective` (a named list) tells it.
-declared <- function(label, fn, effective = list()) {
+# Rows of defaults(): every parameter of a function but its dots, in the order of the signature. declared is deparsed
+# code unless it is one plain value. asked: what the translation sets; effective: what is known to be in force, read
+# where `read` says (one text, or first the text for all and then, by name, others); choices: the values that the
+# framework allows; all are lists by name. override: names that options$overrides can set. from: where `fn` is found.
+declared <- function(label, fn, asked = list(), effective = list(), read = "", choices = list(),
+                     override = character(), from = label) {
   lapply(setdiff(names(formals(fn)), "..."), function(name) {
-    value <- paste(deparse(formals(fn)[[name]], width.cutoff = 500L), collapse = " ")
-    list(
-      `function` = label, name = name, declared = if (nzchar(value)) value, effective = effective[[name]],
-      source = paste0("formals(", label, ")")
+    required <- identical(formals(fn)[[name]], formals(function(x) NULL)$x)
+    default <- if (!required) formals(fn)[[name]]
+    default_row(
+      label, name, if (!required) signature_value(default), required, paste0("formals(", from, ")"), asked,
+      effective, option(as.list(read), name, read[[1]]), option(choices, name, signature_choices(default)), override
     )
   })
+}
+
+# One row of defaults(); see row() in parity/engines/contract.py.
+default_row <- function(fn, name, declared, required, declared_from, asked, effective, read, choices, override) {
+  list(
+    `function` = fn, name = name, declared = declared, required = required, declared_from = declared_from,
+    given = name %in% names(asked), asked = asked[[name]], effective = effective[[name]],
+    effective_from = if (name %in% names(effective)) read else "",
+    choices = choices, override = name %in% override
+  )
+}
+
+# A default as plain data: a value where it is one (-1 is a call in R, c(200, 200) too), else its code. A vector of
+# strings is R's way to list the choices, of which match.arg takes the first.
+signature_value <- function(default) {
+  if (is.null(default) || is.atomic(default)) {
+    return(default)
+  }
+  value <- tryCatch(eval(default, baseenv()), error = function(e) NULL)
+  if (!is.null(signature_choices(default))) {
+    value[1]
+  } else if (is.atomic(value) && length(value) && all(all.names(default) %in% c("-", "c", ":"))) {
+    value
+  } else {
+    paste(deparse(default, width.cutoff = 500L), collapse = " ")
+  }
+}
+
+signature_choices <- function(default) {
+  if (is.call(default) && identical(default[[1]], quote(c))) {
+    value <- tryCatch(eval(default, baseenv()), error = function(e) NULL)
+    if (is.character(value) && length(value) > 1) as.list(value)
+  }
 }
 
 # The columns of smallest p-value by genefilter's colFtests, as the 2017 script chose them: which(rank(p) <= k).
@@ -115,6 +157,16 @@ screen_code <- function(spec) {
     "p_value <- genefilter::colFtests(x_train, factor(y_train))$p.value",
     sprintf("selected <- which(rank(p_value%s) <= %d)", ties, as.integer(spec$k))
   )
+}
+
+# Rows of defaults() for what the screen calls; neither function returns anything that tells how it was called.
+screen_rows <- function(spec, options) {
+  if (is.null(option(options, "selected"))) {
+    c(
+      declared("genefilter::colFtests", genefilter::colFtests, list(x = "x_train", fac = "factor(y_train)")),
+      declared("base::rank", rank, list(x = "p_value", ties.method = option(spec, "ties", "average")))
+    )
+  }
 }
 
 screen_gaps <- function(spec, options) {

@@ -5,11 +5,16 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
 source(beside("h2o_frames.R"), local = TRUE)
+source(beside("h2o_defaults.R"), local = TRUE)
 
-defaults <- function(family) {
-  switch(family,
-    mlp = declared("h2o::h2o.deeplearning", h2o::h2o.deeplearning),
-    c(declared("genefilter::colFtests", genefilter::colFtests), declared("h2o::h2o.glm", h2o::h2o.glm))
+defaults <- function(spec, train, options) {
+  attach_server(option(options, "server"))
+  switch(spec$family,
+    mlp = rows_h2o("deeplearning", train, colnames(train$x), arguments_mlp(spec, options), numeric_label = FALSE),
+    c(screen_rows(spec, options), rows_h2o(
+      "glm", train, screen(spec, train, options), arguments_glm(spec, options),
+      numeric_label = spec$family == "lm"
+    ))
   )
 }
 
@@ -19,7 +24,7 @@ translate <- function(spec, options) {
 
 fit <- function(spec, train, test, options) {
   recorded({
-    refuse(options, c("initial_weights", "row_order", "trace"), "H2O")
+    refuse(options, c("initial_weights", "row_order", "trace", if (spec$family != "mlp") "untrained"), "H2O")
     attach_server(option(options, "server"))
     switch(spec$family,
       lm = ,
@@ -66,8 +71,8 @@ fit_mlp <- function(spec, train, test, options) {
 
 arguments_glm <- function(spec, options) {
   arguments <- list(family = switch(spec$family, lm = "gaussian", glm = "binomial"))
-  arguments$seed <- option(options, "seed")
-  overridden(arguments, options, setdiff(names(formals(h2o::h2o.glm)), c("x", "y", "training_frame")))
+  arguments$seed <- seed_of(options)
+  overridden(arguments, options, known_h2o("glm"))
 }
 
 arguments_mlp <- function(spec, options) {
@@ -76,7 +81,9 @@ arguments_mlp <- function(spec, options) {
   whole <- identical(option(spec, "stopping"), "none")
   arguments <- list(
     activation = paste0(switch(spec$activation, tanh = "Tanh", relu = "Rectifier"), if (dropout > 0) "WithDropout"),
-    hidden = as.integer(unlist(spec$hidden)), epochs = spec$epochs,
+    hidden = as.integer(unlist(spec$hidden)),
+    # H2O draws the weights before it counts epochs: after none, the model is the network as it starts.
+    epochs = if (isTRUE(option(options, "untrained"))) 0 else spec$epochs,
     hidden_dropout_ratios = if (dropout > 0) rep(dropout, length(spec$hidden)),
     loss = if (!is.null(option(spec, "loss"))) "CrossEntropy",
     adaptive_rate = if (sgd) FALSE, rate = if (sgd) option(spec, "learning_rate"),
@@ -91,17 +98,22 @@ arguments_mlp <- function(spec, options) {
     # the training rows, and the best model's return.
     stopping_rounds = if (whole) 0, classification_stop = if (whole) -1,
     overwrite_with_best_model = if (whole) FALSE,
-    export_weights_and_biases = if (isTRUE(option(options, "weights"))) TRUE,
-    # A seed alone repeats nothing, since threads race for the weights; reproducible = TRUE does, as an override. It is
+    export_weights_and_biases = true_or_null(options, "weights"),
+    # A seed alone repeats nothing, since threads race for the weights; reproducible = TRUE does, on one thread. It is
     # not set along with the seed: it scores so often that classification_stop (no error left on the training rows) ends
     # training early, after 3 epochs where 20 are run without it.
-    seed = option(options, "seed")
+    reproducible = true_or_null(options, "repeatable"),
+    seed = seed_of(options)
   )
-  overridden(
-    Filter(Negate(is.null), arguments), options,
-    setdiff(names(formals(h2o::h2o.deeplearning)), c("x", "y", "training_frame"))
-  )
+  overridden(Filter(Negate(is.null), arguments), options, known_h2o("deeplearning"))
 }
+
+true_or_null <- function(options, name) if (isTRUE(option(options, name))) TRUE
+
+h2o_function <- function(algorithm) getExportedValue("h2o", paste0("h2o.", algorithm))
+
+# Names that an override can set.
+known_h2o <- function(algorithm) setdiff(names(formals(h2o_function(algorithm))), c("x", "y", "training_frame"))
 
 translate_glm <- function(spec, options) {
   arguments <- arguments_glm(spec, options)
@@ -167,7 +179,7 @@ translate_mlp <- function(spec, options) {
 }
 
 own_threshold <- function() {
-  cannot_express("threshold", "h2o.predict cuts where F1 is largest on the training rows, and takes no other cut")
+  cannot_express("threshold", "a fit cuts where F1 is largest on its rows; h2o.reset_threshold moves it afterwards")
 }
 
 coefficients_of <- function(model, selected) {

@@ -5,10 +5,32 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
 
-defaults <- function(family) {
+defaults <- function(spec, train, options) {
+  arguments <- arguments_liblinear(spec, options)
+  selected <- screen(spec, train, options)
+  # Ties may leave the screen without a column, and without a model nothing tells.
+  model <- if (length(selected)) train_liblinear(train, selected, arguments, options)
+  told <- list()
+  flags <- list()
+  # Cross-validation and the search for a cost return a number, which keeps nothing of the call.
+  if (inherits(model, "LiblineaR")) {
+    told <- list(type = model$Type, bias = model$Bias)
+    returned <- names(predict_liblinear(model, train, selected))
+    flags <- list(proba = "probabilities" %in% returned, decisionValues = "decisionValues" %in% returned)
+  }
   c(
-    declared("genefilter::colFtests", genefilter::colFtests),
-    declared("LiblineaR::LiblineaR", LiblineaR::LiblineaR)
+    screen_rows(spec, options),
+    declared(
+      "LiblineaR::LiblineaR", LiblineaR::LiblineaR,
+      c(list(data = "x_train[, selected, drop = FALSE]", target = "y_train"), arguments), told,
+      "Type and Bias of the fitted model",
+      override = known_liblinear()
+    ),
+    declared(
+      "LiblineaR:::predict.LiblineaR", utils::getS3method("predict", "LiblineaR", envir = asNamespace("LiblineaR")),
+      c(list(object = "model", newx = "x_test[, selected, drop = FALSE]"), flags), flags,
+      "the names of what predict returned"
+    )
   )
 }
 
@@ -21,7 +43,7 @@ translate <- function(spec, options) {
     ),
     code = paste(c(
       screen_code(spec),
-      if (!is.null(option(options, "seed"))) sprintf("set.seed(%d)", as.integer(option(options, "seed"))),
+      if (!is.null(seed_of(options))) sprintf("set.seed(%d)", as.integer(seed_of(options))),
       paste("model <-", call_code(
         "LiblineaR::LiblineaR", arguments,
         first = c("x_train[, selected, drop = FALSE]", "y_train")
@@ -41,7 +63,7 @@ translate <- function(spec, options) {
 
 fit <- function(spec, train, test, options) {
   recorded({
-    refuse(options, c("initial_weights", "row_order", "trace"), "LiblineaR")
+    refuse(options, c("initial_weights", "row_order", "trace", "untrained"), "LiblineaR")
     fit_liblinear(spec, train, test, options)
   })
 }
@@ -51,16 +73,10 @@ fit_liblinear <- function(spec, train, test, options) {
   if (length(selected) == 0) {
     stop("LiblineaR needs a column, and ties left the screen without one", call. = FALSE)
   }
-  # The dual solvers (type 1, 3, 7) visit the rows in an order drawn from R's generator.
-  if (!is.null(option(options, "seed"))) set.seed(option(options, "seed"))
   arguments <- arguments_liblinear(spec, options)
-  model <- do.call(
-    LiblineaR::LiblineaR, c(list(data = train$x[, selected, drop = FALSE], target = train$y), arguments)
-  )
-  # Only logistic regression has probabilities; an override may have chosen a support vector machine.
-  logistic <- model$Type %in% c(0, 6, 7)
-  predicted <- stats::predict(model, test$x[, selected, drop = FALSE], proba = logistic, decisionValues = !logistic)
-  score <- if (logistic) predicted$probabilities else predicted$decisionValues
+  model <- train_liblinear(train, selected, arguments, options)
+  predicted <- predict_liblinear(model, test, selected)
+  score <- if (is_logistic(model)) predicted$probabilities else predicted$decisionValues
   answer(
     score[, "1"], if (own_cut(spec)) as.character(predicted$predictions) else score[, "1"] > spec$threshold,
     parameters = list(coefficients = coefficients_of(model, selected)),
@@ -75,8 +91,25 @@ fit_liblinear <- function(spec, train, test, options) {
 
 arguments_liblinear <- function(spec, options) {
   arguments <- if (is.null(option(spec, "cost"))) list() else list(cost = option(spec, "cost"))
-  overridden(arguments, options, setdiff(names(formals(LiblineaR::LiblineaR)), c("data", "target", "...")))
+  overridden(arguments, options, known_liblinear())
 }
+
+# Names that an override can set.
+known_liblinear <- function() setdiff(names(formals(LiblineaR::LiblineaR)), c("data", "target", "..."))
+
+train_liblinear <- function(train, selected, arguments, options) {
+  # The dual solvers (type 1, 3, 7) visit the rows in an order drawn from R's generator.
+  if (!is.null(seed_of(options))) set.seed(seed_of(options))
+  do.call(LiblineaR::LiblineaR, c(list(data = train$x[, selected, drop = FALSE], target = train$y), arguments))
+}
+
+predict_liblinear <- function(model, rows, selected) {
+  logistic <- is_logistic(model)
+  stats::predict(model, rows$x[, selected, drop = FALSE], proba = logistic, decisionValues = !logistic)
+}
+
+# Only logistic regression has probabilities; an override may have chosen a support vector machine.
+is_logistic <- function(model) model$Type %in% c(0, 6, 7)
 
 # predict labels a row by the sign of its decision value, which is a cut of the probability at 0.5.
 own_cut <- function(spec) option(spec, "threshold", 0.5) == 0.5

@@ -5,20 +5,16 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
 
-defaults <- function(family) {
-  c(
-    declared("genefilter::colFtests", genefilter::colFtests),
-    switch(family,
-      lm = c(
-        declared("stats::lm", stats::lm),
-        declared("stats::lm.fit", stats::lm.fit)
-      ),
-      glm = c(
-        declared("stats::glm", stats::glm),
-        declared("stats::glm.control", stats::glm.control, stats::glm.control())
-      )
+defaults <- function(spec, train, options) {
+  data <- as_data(train$x, screen(spec, train, options), train$y)
+  # What a fit on these rows has to say (separation, a deficient rank) is not what is asked.
+  suppressWarnings(c(
+    screen_rows(spec, options),
+    switch(spec$family,
+      lm = rows_lm(arguments_lm(spec, options), data),
+      glm = rows_glm(arguments_glm(spec, options), data)
     )
-  )
+  ))
 }
 
 translate <- function(spec, options) {
@@ -44,7 +40,7 @@ translate <- function(spec, options) {
 
 fit <- function(spec, train, test, options) {
   recorded({
-    refuse(options, c("initial_weights", "row_order", "trace"), "stats")
+    refuse(options, c("initial_weights", "row_order", "trace", "untrained"), "stats")
     switch(spec$family,
       lm = fit_lm(spec, train, test, options),
       glm = fit_glm(spec, train, test, options)
@@ -59,7 +55,7 @@ fit_lm <- function(spec, train, test, options) {
   answer(
     probability, probability > spec$threshold,
     parameters = list(coefficients = coefficients_of(model, selected)),
-    effective = list(method = "qr", tol = model$qr$tol, rank = model$rank),
+    effective = list(method = class(model$qr), tol = model$qr$tol, rank = model$rank),
     selected = selected
   )
 }
@@ -79,16 +75,89 @@ fit_glm <- function(spec, train, test, options) {
   )
 }
 
-arguments_lm <- function(spec, options) {
-  # lm passes its dots on to lm.fit, whose `tol` decides which coefficients are aliased.
-  overridden(list(formula = "y ~ ."), options, setdiff(union(names(formals(stats::lm)), "tol"), c("data", "...")))
-}
+arguments_lm <- function(spec, options) overridden(list(formula = "y ~ ."), options, known_lm())
 
 arguments_glm <- function(spec, options) {
-  # glm passes its dots on to glm.control.
-  known <- union(names(formals(stats::glm)), names(formals(stats::glm.control)))
-  overridden(list(formula = "y ~ .", family = "binomial"), options, setdiff(known, c("data", "...")))
+  overridden(list(formula = "y ~ .", family = "binomial"), options, known_glm())
 }
+
+# Names that an override can set. lm passes its dots on to lm.fit, whose `tol` decides which coefficients are aliased,
+# and glm its own to glm.control.
+known_lm <- function() setdiff(union(names(formals(stats::lm)), "tol"), c("data", "..."))
+
+known_glm <- function() {
+  setdiff(union(names(formals(stats::glm)), names(formals(stats::glm.control))), c("data", "..."))
+}
+
+rows_lm <- function(arguments, data) {
+  model <- do.call(stats::lm, c(arguments, list(data = data)))
+  solver <- if (is.null(model[["weights"]])) "lm.fit" else "lm.wfit"
+  # lm hands it on; no solver keeps its own.
+  handed_on <- list(offset = model[["offset"]])
+  decomposed <- model[["qr"]]
+  if (!is.null(decomposed)) handed_on <- c(handed_on, list(method = class(decomposed), tol = decomposed$tol))
+  c(
+    declared(
+      "stats::lm", stats::lm, c(arguments, list(data = "train")),
+      c(kept(model, arguments), list(method = handed_on$method, weights = model[["weights"]]), columns(model, "qr")),
+      read_lm,
+      override = known_lm()
+    ),
+    declared(
+      paste0("stats::", solver), getExportedValue("stats", solver), arguments[names(arguments) == "tol"], handed_on,
+      "the fitted model and its qr",
+      override = "tol"
+    ),
+    declared("stats::predict.lm", stats::predict.lm, list(object = "model", newdata = "test"))
+  )
+}
+
+rows_glm <- function(arguments, data) {
+  model <- do.call(stats::glm, c(arguments, list(data = data)))
+  family <- model[["family"]]
+  handed_on <- list(
+    family = family$family, weights = unique(unname(model$prior.weights)), offset = model[["offset"]],
+    control = model$control
+  )
+  control <- names(formals(stats::glm.control))
+  c(
+    declared(
+      "stats::glm", stats::glm, c(arguments, list(data = "train")),
+      c(kept(model, arguments), handed_on, list(method = model$method)), read_lm,
+      override = known_glm()
+    ),
+    declared(paste0("stats::", family$family), getExportedValue("stats", family$family),
+      effective = family["link"], read = "the fitted model's family"
+    ),
+    declared("stats::glm.control", stats::glm.control,
+      asked = option(arguments, "control", arguments[names(arguments) %in% control]), effective = model$control,
+      read = "the fitted model's control", override = control
+    ),
+    declared("stats::glm.fit", stats::glm.fit,
+      effective = c(handed_on, list(intercept = attr(stats::terms(model), "intercept") == 1)),
+      read = "the fitted model"
+    ),
+    declared("stats::predict.glm", stats::predict.glm, list(object = "model", newdata = "test", type = "response"))
+  )
+}
+
+# A model keeps the rows that it left out, but not the rule; model.frame takes R's own where none is asked for.
+read_lm <- c("the fitted model", na.action = 'getOption("na.action")')
+
+# What lm and glm alike keep of their arguments. `[[`, because `$x` would find xlevels.
+kept <- function(model, arguments) {
+  c(
+    list(
+      formula = paste(deparse(stats::formula(model), width.cutoff = 500L), collapse = " "),
+      contrasts = model[["contrasts"]], offset = model[["offset"]]
+    ),
+    if (is.null(arguments$na.action)) list(na.action = getOption("na.action")),
+    columns(model, c("model", "x", "y"))
+  )
+}
+
+# Parts that a fitted model has where it was asked to keep them.
+columns <- function(model, names) lapply(stats::setNames(nm = names), function(name) !is.null(model[[name]]))
 
 # A feature that is itself called y would stand in for the response; make.unique gives it another name.
 as_data <- function(x, selected, y = NULL) {

@@ -31,7 +31,7 @@ pip_install() {
   if [ -z "$uv" ] && .venv/bin/python -m pip install -q uv; then
     uv=.venv/bin/uv
   fi
-  [ -n "$uv" ] && "$uv" pip install --python .venv/bin/python "$@" && return 0
+  [ -n "$uv" ] && "$uv" pip install --compile-bytecode --python .venv/bin/python "$@" && return 0
   .venv/bin/python -m pip --version || .venv/bin/python -m ensurepip
   .venv/bin/python -m pip install "$@"
 }

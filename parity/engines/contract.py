@@ -2,7 +2,7 @@
 
 An engine file defines three functions, by these names, in both languages. Plain data goes in and comes out.
 
-    defaults(family)                  -> list of rows: function, name, declared, effective, source
+    defaults(spec, train, options)    -> list of rows, one for every native parameter of every function that a fit calls
     translate(spec, options)          -> {"calls", "code", "not_expressible"}
     fit(spec, train, test, options)   -> what `answer` returns, completed by `recorded`
 
@@ -13,11 +13,17 @@ An engine file defines three functions, by these names, in both languages. Plain
            selected         names of the features to use in place of the engine's own screen, or None
            overrides        native arguments that replace the translated ones
            weights          True: return a network's weight arrays as well
+           untrained        True: return the network as it starts, with no update done
+           repeatable       True: set whatever it takes for two identical fits to agree bit for bit
            initial_weights, row_order, trace   None where not asked for
            device           "cpu" or "gpu"
            server           {"url", "name"} of the H2O server, for engines that need one
            frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server
                             (the training rows are the zero-based half-open range i:j of the stack), or None
+
+A row of `defaults` is what `row` returns. The functions stand in the order in which a fit calls them, under the name
+that a user types, all their parameters in the order of the signature (variadic ones are no parameters). `train` is
+small and of the family's kind, for whatever only a fitted object tells.
 """
 
 from __future__ import annotations
@@ -35,6 +41,45 @@ def option(options: Plain, name: str, otherwise: Any = None) -> Any:
     """An option's value, or `otherwise` where it is absent or None."""
     value = options.get(name)
     return otherwise if value is None else value
+
+
+def row(
+    function: str,
+    name: str,
+    *,
+    declared: Any = None,
+    required: bool = False,
+    declared_from: str = "",
+    given: bool = False,
+    asked: Any = None,
+    effective: Any = None,
+    effective_from: str = "",
+    choices: list[Any] | None = None,
+    override: bool = False,
+) -> Plain:
+    """One native parameter of one function: what the signature says, what this fit asks for, what was in force.
+
+    declared: the default; None also where there is none (`required`). declared_from: where it was read.
+    given, asked: whether the translation of the specification sets the parameter, and to what.
+    effective: the value in force, read back from an object that the framework made; effective_from: from which, or ""
+    where nothing tells. A framework's own word for "I choose" stays as it is where no object tells what was chosen.
+    choices: the values that the framework's own metadata allows, where it has such (an enumeration, a range's ends).
+    override: whether options["overrides"] can set it under `name`; False for rows, labels and what the engine keeps.
+    Values are plain data; a function, class or Keras object stands by its name.
+    """
+    return {
+        "function": function,
+        "name": name,
+        "declared": declared,
+        "required": required,
+        "declared_from": declared_from,
+        "given": given,
+        "asked": asked,
+        "effective": effective,
+        "effective_from": effective_from,
+        "choices": choices,
+        "override": override,
+    }
 
 
 def answer(

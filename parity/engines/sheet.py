@@ -50,7 +50,7 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen")
+_KEYS = (*_REQUIRED, "screen", "names")
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -74,6 +74,8 @@ class Engine:
     "What must be installed -> the version range that the suite has been tested with."
     capabilities: dict[str, bool | str] = field(hash=False)
     "Capability -> True, False, or a reason in words."
+    names: tuple[str, ...] = ()
+    "Tables of names.toml that tell what its native parameters are called in the glossary."
 
 
 def engines() -> dict[str, Engine]:
@@ -160,6 +162,9 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         _one_of("screen", screen, SCREENS, where)
     elif set(table["fits"]) != {"mlp"}:
         raise RequestError(f"{where} fits a Leekasso and lacks the key 'screen' ({' or '.join(SCREENS)})")
+    names = table.get("names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RequestError(f"names in {where} is {names!r}; write a list of tables of names.toml")
     return Engine(
         id=id,
         language=table["language"],
@@ -170,6 +175,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         summary=table["summary"],
         packages=_packages(table["packages"], where),
         capabilities=_capabilities(table["capabilities"], where),
+        names=tuple(names),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import hashlib
 import importlib.util
 import multiprocessing
 import os
@@ -37,6 +38,8 @@ class Task:
     rows: NDArray[np.int64]
     seed: int
     overrides: Plain = field(default_factory=dict)
+    observe: Plain | None = None
+    "Options of a fit that is looked into; None where only its predictions are wanted."
     device: str = "cpu"
     server: Plain | None = None
     frames: Plain | None = None
@@ -102,6 +105,8 @@ def fit(task: Task) -> Plain:
         "server": task.server,
         "frames": task.frames,
     }
+    if task.observe is not None:
+        options |= {"weights": True, **task.observe}
     if isinstance(spec, Leekasso) and sheet.screen == "neutral":
         options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
     prepared = time.perf_counter()
@@ -117,7 +122,9 @@ def fit(task: Task) -> Plain:
         status = "lost" if machine_at_fault(error) else "raised"
         return {"status": status, "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
     fitted = time.perf_counter()
+    observed = condensed(answer, bool(task.observe.get("untrained"))) if task.observe is not None else {}
     result = sorted_out(answer, len(test["rows"]))
+    result["arrays"] |= observed
     own = prepared - started + time.perf_counter() - fitted
     result["facts"] |= {"inside": fitted - prepared, "overhead": own}
     return result
@@ -148,6 +155,33 @@ def sorted_out(answer: Plain, n_test: int) -> Plain:
             facts[name] = [facts[name]]
     facts["messages"] = list(facts.get("messages") or [])
     return {"status": "done", "facts": facts, "arrays": arrays}
+
+
+def condensed(answer: Plain, whole: bool) -> dict[str, NDArray[Any]]:
+    """Replace a network's weights by what comparisons need of them: a digest, their shapes, whether they are float32.
+
+    Coefficients of a linear model stay beside it. Returns the weights themselves where they are wanted `whole`, as
+    arrays weights_0, biases_0, weights_1, ...
+    """
+    found = answer["parameters"] or {}
+    if "coefficients" in found:
+        arrays = {"coefficients": np.array([np.nan if v is None else v for v in found["coefficients"].values()])}
+    else:
+        arrays = {
+            f"{kind}_{layer}": np.asarray(values)
+            for kind in ("weights", "biases")
+            for layer, values in enumerate(found.get(kind, []))
+        }
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    answer["parameters"] = {
+        **({"coefficients": found["coefficients"]} if "coefficients" in found else {}),
+        "digest": digest.hexdigest() if arrays else None,
+        "shapes": {name: list(array.shape) for name, array in arrays.items()},
+        "float32": {name: bool(np.array_equal(a, a.astype(np.float32), equal_nan=True)) for name, a in arrays.items()},
+    }
+    return arrays if whole else {}
 
 
 def jsonable(value: Any) -> Any:

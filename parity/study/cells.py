@@ -66,10 +66,13 @@ def cell(
     mode: Mode = "shipped",
     overrides: dict[str, Any] | None = None,
     device: str = "cpu",
+    observe: dict[str, Any] | None = None,
 ) -> Cell:
     """The cell of one engine, specification and draw.
 
     The method's id and the study's name are labels and stay out of the key: the same fit under two names is one fit.
+    observe: for a fit that is looked into, the options `untrained` and `repeatable` and a number `repeat` that tells
+    identical fits apart.
     """
     identity = {
         "specification": plain(spec),
@@ -83,6 +86,7 @@ def cell(
         "overrides": overrides or {},
         "precision": "float64" if overrides and overrides.get("dtype") == "float64" else "framework default",
         "device": device,
+        **({} if observe is None else {"observe": observe}),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw)

@@ -65,6 +65,7 @@ RUN_FOLDER = "parity-run-"
 "Temporary folders are called by this and the process id of their run, so that a later run knows what was left behind."
 
 Watcher = Callable[["Cell", Result], object]
+Further = Callable[["Cell", Result], Iterable["Cell"]]
 
 
 @dataclass(slots=True)
@@ -86,6 +87,8 @@ class Phase:
 
     runtime: str
     queue: deque[Cell]
+    fresh: deque[Cell] = field(default_factory=deque)
+    "Cells that results have called for; they join the running pool."
     strikes: Counter[str] = field(default_factory=Counter)
     crashes: int = 0
     trouble: str = ""
@@ -110,14 +113,25 @@ class Executor:
         self._server: H2OServer | None = None
         self._serving = ""
         self._first: dict[tuple[int, int], int] = {}
+        self._outcome = Outcome()
+        self._watch: Watcher = lambda cell, result: None
+        self._further: Further = lambda cell, result: ()
 
-    def run(self, cells: Iterable[Cell], watch: Watcher = lambda cell, result: None) -> Outcome:
+    def run(
+        self,
+        cells: Iterable[Cell],
+        watch: Watcher = lambda cell, result: None,
+        further: Further = lambda cell, result: (),
+    ) -> Outcome:
         """Fit every cell that is not in the store; `watch` is told of each as it is stored.
 
+        further: the cells that a result calls for. They are fitted by the same pool of processes, so they must be of
+        the runtime that gave the result; the store is not asked for them.
         On KeyboardInterrupt all processes are ended first; what was finished is in the store.
         """
         cells = list(cells)
-        outcome = Outcome()
+        self._outcome = outcome = Outcome()
+        self._watch, self._further = watch, further
         started, busy = time.perf_counter(), time.process_time()
         done = self._store.finished(cell.key for cell in cells)
         pending = list({cell.key: cell for cell in cells if cell.key not in done}.values())
@@ -135,7 +149,7 @@ class Executor:
                 self._server = stack.enter_context(new_server(self._log.parent))
                 self._server.start()  # it boots while other runtimes work
             for phase in phases:
-                self._run_phase(phase, outcome, watch)
+                self._run_phase(phase)
                 if phase.runtime == "h2o" and self._server is not None:
                     self._server.stop()  # two GB that the next frameworks can use
                     self._server = None
@@ -143,26 +157,30 @@ class Executor:
         outcome.overhead += time.process_time() - busy
         return outcome
 
-    def _run_phase(self, phase: Phase, outcome: Outcome, watch: Watcher) -> None:
+    def _run_phase(self, phase: Phase) -> None:
         while phase.queue and phase.crashes < CRASHES:
             server = self._server if phase.runtime == "h2o" else None
-            waiting = len(phase.queue)
+            before = self._outcome.fitted.total()
             pool = self._pool(phase)
             try:
                 if server is not None:
                     self._serve(server)
-                self._drain(pool, phase, server, outcome, watch)
+                self._drain(pool, phase, server)
             except (NothingCompared, OSError) as error:
                 phase.trouble = str(error)  # the server could not be had, or died while it read the rows
             finally:
                 pool.stop()
                 pool.join()
-            if len(phase.queue) >= waiting:
+            phase.queue.extend(phase.fresh)
+            phase.fresh.clear()
+            if self._outcome.fitted.total() == before:
                 phase.crashes += 1
         while phase.queue:
             words = phase.trouble or self._last_words()
             reason = f"its runtime '{phase.runtime}' failed {CRASHES} times in a row: {words}"
-            self._keep(phase.queue.popleft(), Result("lost", {"reason": reason}, {}), outcome, watch)
+            self._keep(phase.queue.popleft(), Result("lost", {"reason": reason}, {}), phase)
+            phase.queue.extend(phase.fresh)
+            phase.fresh.clear()
 
     def _pool(self, phase: Phase) -> ProcessPool:
         from pebble import ProcessPool
@@ -204,18 +222,10 @@ class Executor:
         server.load("parity_stack", self._data, np.concatenate(stack))
         self._serving = server.name
 
-    def _drain(
-        self, pool: ProcessPool, phase: Phase, server: H2OServer | None, outcome: Outcome, watch: Watcher
-    ) -> None:
+    def _drain(self, pool: ProcessPool, phase: Phase, server: H2OServer | None) -> None:
         """Run the queue through one pool until it is empty or the pool or the server has died."""
         cells: dict[Future[Any], Cell] = {}
-        while phase.queue:
-            cell = phase.queue.popleft()
-            try:
-                cells[pool.schedule(fit, args=[self._task(cell, server)], timeout=self._cell_seconds)] = cell
-            except RuntimeError:  # the pool broke already: its processes cannot be started
-                phase.queue.appendleft(cell)
-                break
+        self._schedule(pool, phase.queue, cells, server)
         if server is None and self._server is not None:
             # Rows go to the server while other runtimes load. A server in trouble is for its own phase to report.
             with suppress(NothingCompared, OSError):
@@ -223,15 +233,27 @@ class Executor:
         while cells:
             finished, _ = wait(cells, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
             if server is not None and not server.alive:
-                self._give_back(cells, phase, outcome, watch, "the H2O server died while fitting it")
+                self._give_back(cells, phase, "the H2O server died while fitting it")
                 return
             for future in finished:
-                self._receive(future, cells.pop(future), phase, outcome, watch)
+                self._receive(future, cells.pop(future), phase)
+            self._schedule(pool, phase.fresh, cells, server)
             if phase.crashes >= CRASHES or not pool.active and cells:
-                self._give_back(cells, phase, outcome, watch, "its worker died")
+                self._give_back(cells, phase, "its worker died")
                 return
 
-    def _receive(self, future: Future[Any], cell: Cell, phase: Phase, outcome: Outcome, watch: Watcher) -> None:
+    def _schedule(
+        self, pool: ProcessPool, queue: deque[Cell], cells: dict[Future[Any], Cell], server: H2OServer | None
+    ) -> None:
+        """Hand the cells of a queue to a pool; what a broken one does not take stays in the queue."""
+        while queue:
+            try:
+                cells[pool.schedule(fit, args=[self._task(queue[0], server)], timeout=self._cell_seconds)] = queue[0]
+            except RuntimeError:  # its processes cannot be started
+                return
+            queue.popleft()
+
+    def _receive(self, future: Future[Any], cell: Cell, phase: Phase) -> None:
         from pebble import ProcessExpired
 
         try:
@@ -239,48 +261,47 @@ class Executor:
         except FutureTimeout:
             phase.crashes += 1
             reason = f"took longer than {self._cell_seconds:g} s and was ended"
-            self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
+            self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
         except ProcessExpired as error:
             phase.crashes += 1
-            self._strike(cell, phase, outcome, watch, f"its worker died ({died_of(error.exitcode)})")
+            self._strike(cell, phase, f"its worker died ({died_of(error.exitcode)})")
         except BrokenProcessPool:
             phase.queue.append(cell)  # it had not begun
         except Exception as error:  # an engine file that breaks the contract, or our own bug
             reason = f"{type(error).__name__}: {error}"
-            self._keep(cell, Result("lost", {"reason": reason}, {}), outcome, watch)
+            self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
         else:
             if answer["status"] != "done" and phase.runtime == "h2o" and self._server and not self._server.answers():
                 # What the client raised is that nobody answered, which says nothing about the fit.
                 phase.queue.append(cell)
                 return
             phase.crashes = 0
-            self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), outcome, watch)
+            self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), phase)
 
-    def _give_back(
-        self, cells: dict[Future[Any], Cell], phase: Phase, outcome: Outcome, watch: Watcher, reason: str
-    ) -> None:
+    def _give_back(self, cells: dict[Future[Any], Cell], phase: Phase, reason: str) -> None:
         """Return unfinished cells to the queue; those that were being fitted are struck."""
         for future, cell in cells.items():
             if future.done():
-                self._receive(future, cell, phase, outcome, watch)
+                self._receive(future, cell, phase)
             elif future.running():
-                self._strike(cell, phase, outcome, watch, reason)
+                self._strike(cell, phase, reason)
             else:
                 phase.queue.append(cell)
 
-    def _strike(self, cell: Cell, phase: Phase, outcome: Outcome, watch: Watcher, reason: str) -> None:
+    def _strike(self, cell: Cell, phase: Phase, reason: str) -> None:
         phase.strikes[cell.key] += 1
         if phase.strikes[cell.key] < STRIKES:
             phase.queue.append(cell)
         else:
-            self._keep(cell, Result("lost", {"reason": f"{reason}; {self._last_words()}"}, {}), outcome, watch)
+            self._keep(cell, Result("lost", {"reason": f"{reason}; {self._last_words()}"}, {}), phase)
 
-    def _keep(self, cell: Cell, result: Result, outcome: Outcome, watch: Watcher) -> None:
+    def _keep(self, cell: Cell, result: Result, phase: Phase) -> None:
         self._store.put(cell, result)
-        outcome.fitted[result.status] += 1
-        outcome.inside += result.facts.get("inside", 0.0)
-        outcome.overhead += result.facts.get("overhead", 0.0)
-        watch(cell, result)
+        self._outcome.fitted[result.status] += 1
+        self._outcome.inside += result.facts.get("inside", 0.0)
+        self._outcome.overhead += result.facts.get("overhead", 0.0)
+        self._watch(cell, result)
+        phase.fresh.extend(self._further(cell, result))
 
     def _task(self, cell: Cell, server: H2OServer | None) -> Task:
         frames = None
@@ -293,6 +314,7 @@ class Executor:
             rows=cell.draw.rows,
             seed=cell.draw.seed,
             overrides=cell.identity["overrides"],
+            observe=cell.identity.get("observe"),
             device=cell.identity["device"],
             server=server.address if server else None,
             frames=frames,

@@ -85,9 +85,12 @@ class Store:
             raise
 
     def _prepare(self, writing: bool) -> None:
+        # One look: between two, another process may have made the tables.
+        self._connection.execute("BEGIN")
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self._connection.execute("COMMIT")
         if tables == 0 and writing:
             self._connection.execute("PRAGMA journal_mode=WAL")
             with self._transaction():

@@ -22,6 +22,14 @@ from parity.study.store import Result
 DIGITS = Source("digits", classes=(0, 1))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of tables and probes for all tests, and not the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["PARITY_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def digits() -> tuple[Data, Draws]:
     data = load(DIGITS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,6 +50,66 @@ def refusal(engine, overrides: dict) -> str:
     return ""
 
 
+def rows_of(engine, spec: MLP, data: dict, **options) -> list[dict]:
+    return engine.defaults(plain(spec), data["train"], options)
+
+
+def own_parameters(function: str) -> list[str]:
+    """Names that the function's code object has, without looking at its signature."""
+    import keras
+
+    own = {"Sequential": keras.Sequential, "Input": keras.layers.Input, "Dense, output": keras.layers.Dense}
+    rooms = (keras.Model, keras.layers, keras.initializers, keras.optimizers, keras.callbacks)
+    found = own.get(function) or next(getattr(room, function) for room in rooms if hasattr(room, function))
+    code = inspect.unwrap(found.__init__ if inspect.isclass(found) else found).__code__
+    return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
+
+
+def overridable(engine, rows: list[dict]) -> list[list[str]]:
+    """Function and name for which a translation takes an override of that name."""
+    found = set()
+    for name in {row["name"] for row in rows}:
+        try:
+            calls = engine.translate(plain(SHIPPED), {"overrides": {name: "sgd"}})["calls"]
+        except ValueError:
+            continue
+        *dense, last = [call for call in calls if call["function"] == "Dense"]
+        last["function"] = "Dense, output"
+        found |= {(call["function"], name) for call in calls if call["arguments"].get(name) == "sgd"}
+        found |= {("compile", name) for call in calls if call["function"] == "SGD"}
+    return sorted(map(list, found))
+
+
+def drawn(seed: int) -> list:
+    """Weights of SHIPPED's network as Keras itself draws them."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(6, activation="tanh"), keras.layers.Dense(1, activation="sigmoid")]
+    return [w.tolist() for w in keras.Sequential([keras.layers.Input((64,)), *layers]).get_weights()]
+
+
+def flat(answer: dict) -> list:
+    arrays = answer["parameters"]
+    return [each.tolist() for pair in zip(arrays["weights"], arrays["biases"], strict=True) for each in pair]
+
+
+def listed(engine, data: dict) -> dict:
+    """What `defaults` says, and the same counted without it."""
+    spec = replace(PINNED, learning_rate=None)
+    tables = {"shipped": rows_of(engine, SHIPPED, data, seed=1), "pinned": rows_of(engine, spec, data, seed=1)}
+    again = {"shipped": rows_of(engine, SHIPPED, data, seed=1), "pinned": rows_of(engine, spec, data, seed=1)}
+    overrides = {"batch_size": 5, "shuffle": False, "bias_initializer": "ones", "clipnorm": 2.0, "jit_compile": False}
+    functions = {row["function"] for rows in tables.values() for row in rows}
+    return {
+        "tables": tables,
+        "agree": json.dumps(tables) == json.dumps(again),
+        "own": {function: own_parameters(function) for function in functions},
+        "overridable": overridable(engine, tables["shipped"]),
+        "overridden": rows_of(engine, SHIPPED, data, overrides=overrides),
+    }
+
+
 def facts() -> dict:
     engine, data = load_engine("keras"), digits()
     translation = engine.translate(plain(PINNED), {"seed": 1})
@@ -68,7 +130,15 @@ def facts() -> dict:
     found["overridden"] = answer["effective"]
     found["translated"] = engine.translate(plain(SHIPPED), {"overrides": overrides})["calls"]
     found["refusal"] = refusal(engine, {"lerning_rate": 1})
-    found["defaults"] = [[row["function"], row["name"], str(row["effective"])] for row in engine.defaults("mlp")]
+    found["defaults"] = listed(engine, data)
+    untrained = {"seed": 5, "weights": True, "untrained": True}
+    answer = engine.fit(plain(SHIPPED), data["train"], data["test"], untrained)
+    found["untrained"] = {"weights": flat(answer), "iterations": answer["iterations"], "updates": answer["updates"]}
+    found["untrained printed"] = engine.translate(plain(SHIPPED), untrained)["code"]
+    found["drawn"] = drawn(5)
+    repeatable = {"weights": True, "repeatable": True}
+    repeats = [engine.fit(plain(PINNED), data["train"], data["test"], repeatable) for _ in range(2)]
+    found["repeats"] = [[flat(each), each["probability"].tolist()] for each in repeats]
     return {**found, "started": started(data)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +16,7 @@ engine = load_engine("h2o")
 DATA = digits(40)
 SMALL = MLP(hidden=(6,), activation="tanh", epochs=3)
 REPEATABLE = {"overrides": {"reproducible": True}}
+GLM, SELECTED = Leekasso(model="glm"), ["pixel20", "pixel28", "pixel36"]
 
 
 def everything(data):
@@ -141,5 +144,120 @@ def test_an_unknown_override_is_refused_with_the_nearest_name():
         engine.translate(plain(SMALL), {"overrides": {"reproducable": True}})
     with pytest.raises(ValueError, match="no screen of its own"):
         engine.fit(plain(Leekasso()), DATA["train"], DATA["test"], {})
-    rows = {row["name"]: row["effective"] for row in engine.defaults("mlp")}
-    assert (rows["epochs"], rows["hidden"]) == (10.0, [200, 200])
+
+
+def defaults(spec, options, **more):
+    return engine.defaults(plain(spec), DATA["train"], {"server": options["server"], **more})
+
+
+def table(rows, function):
+    return {row["name"]: row for row in rows if row["function"] == function}
+
+
+def arguments_of(function):
+    code = inspect.unwrap(function).__code__
+    return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "algorithm"),
+    [(SMALL, "H2ODeepLearningEstimator", "deeplearning"), (GLM, "H2OGeneralizedLinearEstimator", "glm")],
+)
+def test_defaults_have_a_row_for_every_parameter_of_the_client_and_of_the_server(options, spec, name, algorithm):
+    import h2o
+    from h2o import estimators
+
+    rows, each = defaults(spec, options, selected=SELECTED), getattr(estimators, name)
+    assert list(table(rows, name)) == arguments_of(each.__init__)
+    assert list(table(rows, "train")) == arguments_of(each.train)
+    assert list(table(rows, "predict")) == arguments_of(each.predict)
+    schema = h2o.api(f"GET /3/ModelBuilders/{algorithm}")["model_builders"][algorithm]["parameters"]
+    # Python reserves the word lambda; the client writes an underscore behind it.
+    listed = {row["name"].removesuffix("_") for row in rows if row["function"] not in ("train", "predict")}
+    assert listed == {parameter["name"] for parameter in schema}
+    written = {parameter["name"]: parameter for parameter in schema}
+    assert table(rows, name)["stopping_metric"]["choices"] == written["stopping_metric"]["values"]
+    assert table(rows, name)["standardize"]["choices"] == [False, True]
+    assert table(rows, name)["seed"]["choices"] is None
+
+
+def test_a_parameter_that_only_the_server_has_gets_a_row_of_its_own(options):
+    import h2o
+
+    schema = h2o.api("GET /3/ModelBuilders/glm")["model_builders"]["glm"]["parameters"]
+    alpha, link = (next(each for each in schema if each["name"] == name) for name in ("alpha", "link"))
+    each = type("Estimator", (), {"algo": "glm", "__init__": lambda self, alpha=None: None})
+    (row,) = engine.table.rows_of_server(each, {"link": "logit"}, [alpha, link])
+    assert (row["function"], row["name"], row["declared"]) == ("/3/ModelBuilders/glm", "link", "family_default")
+    assert (row["effective"], row["choices"]) == ("logit", link["values"])
+
+
+def test_a_default_that_the_server_declares_otherwise_is_marked():
+    each = type("Estimator", (), {"algo": "glm", "__init__": lambda self, link="Family_Default", prior=-1: None})
+    schema = [
+        {"name": "link", "type": "enum", "values": ["family_default"], "default_value": "family_default"},
+        {"name": "prior", "type": "double", "values": [], "default_value": 0.5},
+    ]
+    link, prior = engine.table.rows_of_estimator(each, {}, {}, schema, {"link"})
+    assert link["declared_from"] == "inspect.signature(Estimator)", "the client takes a word in any case"
+    assert prior["declared_from"] == "inspect.signature(Estimator); the server's schema says 0.5"
+
+
+def test_defaults_tell_declared_asked_and_what_the_server_had_in_force(options):
+    rows = table(defaults(SMALL, options, seed=3, overrides={"l1": 0.5}), "H2ODeepLearningEstimator")
+    found = {name: [rows[name][k] for k in ("declared", "given", "asked", "effective")] for name in rows}
+    assert found["epochs"] == [10.0, True, 3, 3.0]
+    assert found["activation"] == ["rectifier", True, "Tanh", "Tanh"]
+    assert found["distribution"] == ["auto", False, None, "bernoulli"]
+    assert found["l1"] == [0.0, True, 0.5, 0.5]
+    assert found["seed"] == [-1, True, 3, 3]
+    trained = fit(SMALL, options, seed=3, overrides={"l1": 0.5})["effective"]
+    assert {name: value for name, value in trained.items() if rows[name]["effective"] != value} == {}
+    assert [name for name in rows if not rows[name]["override"]] == [
+        "training_frame",
+        "response_column",
+        "ignored_columns",
+    ]
+    rows = table(defaults(GLM, options, selected=SELECTED), "H2OGeneralizedLinearEstimator")
+    trained = fit(GLM, {"server": options["server"]}, selected=SELECTED)["effective"]
+    assert (rows["lambda_"]["declared"], rows["lambda_"]["effective"]) == (None, trained["lambda"])
+    assert (rows["seed"]["effective"], rows["seed"]["effective_from"]) == (None, ""), "drawn anew in every fit"
+
+
+def test_two_calls_of_defaults_agree_and_leave_nothing_behind(options):
+    import h2o
+
+    for spec in (SMALL, GLM, Leekasso(model="lm")):
+        first, again = (json.dumps(defaults(spec, options, selected=SELECTED)) for _ in range(2))
+        assert first == again
+    assert {row["frame_id"]["name"] for row in h2o.api("GET /3/Frames")["frames"]} == {"test", "stack"}
+    assert h2o.api("GET /3/Models")["models"] == []
+
+
+def test_an_untrained_network_has_the_weights_of_its_seed_within_glorots_bound(options):
+    first, again, other = (fit(SMALL, options, seed=s, weights=True, untrained=True) for s in (3, 3, 4))
+    assert (first["iterations"], first["updates"], first["effective"]["epochs"]) == (0, 0, 0)
+    hidden, output = first["parameters"]["weights"]
+    for name in ("weights", "biases"):
+        for mine, same in zip(first["parameters"][name], again["parameters"][name], strict=True):
+            np.testing.assert_array_equal(mine, same)
+    assert not np.array_equal(hidden, other["parameters"]["weights"][0])
+    bound = np.sqrt(6 / sum(hidden.shape))
+    assert 0.9 * bound < np.abs(hidden).max() <= bound
+    assert np.sqrt(6 / sum(output.shape)) < np.abs(output).max() <= 4 * np.sqrt(6 / sum(output.shape))
+    assert all(np.all(bias == 0) for bias in first["parameters"]["biases"])
+    with pytest.raises(ValueError, match="'untrained'"):
+        fit(GLM, options, selected=SELECTED, untrained=True)
+
+
+def test_repeatable_fits_agree_bit_for_bit_unless_an_override_says_otherwise(options):
+    first, again = (fit(SMALL, options, repeatable=True, weights=True) for _ in range(2))
+    assert first["probability"] == again["probability"]
+    for mine, same in zip(first["parameters"]["weights"], again["parameters"]["weights"], strict=True):
+        np.testing.assert_array_equal(mine, same)
+    first, again = (fit(GLM, options, selected=SELECTED, repeatable=True) for _ in range(2))
+    assert first["parameters"] == again["parameters"]
+    assert first["probability"] == again["probability"]
+    raced = engine.translate(plain(SMALL), {"repeatable": True, "overrides": {"reproducible": False, "seed": 9}})
+    arguments = raced["calls"][0]["arguments"]
+    assert (arguments["reproducible"], arguments["seed"]) == (False, 9)

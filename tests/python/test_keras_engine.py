@@ -107,9 +107,80 @@ def test_translate_prints_without_importing_keras(facts):
     assert facts["not_expressible"] == []
 
 
-def test_defaults_are_read_from_unfitted_objects(facts):
-    rows = {(function, name): effective for function, name, effective in facts["defaults"]}
-    assert rows["Dense", "kernel_initializer"] == "GlorotUniform"
-    assert rows["compile", "optimizer"] == "RMSprop"
-    assert float(rows["RMSprop", "rho"]) == 0.9
-    assert float(rows["SGD", "learning_rate"]) == pytest.approx(0.01)
+def table(rows, function):
+    return {row["name"]: row for row in rows if row["function"] == function}
+
+
+def test_defaults_have_a_row_for_every_parameter_of_every_function_in_the_order_of_the_calls(facts):
+    listed = facts["defaults"]
+    orders = {name: list(dict.fromkeys(row["function"] for row in rows)) for name, rows in listed["tables"].items()}
+    ends = ["fit", "predict"]
+    network = ["Sequential", "Input", "Dense", "Dense, output", "GlorotUniform", "compile"]
+    assert orders["shipped"] == [*network, "RMSprop", *ends]
+    network.insert(3, "Dropout")
+    assert orders["pinned"] == [*network, "Adam", "LearningRateScheduler", *ends]
+    for rows in listed["tables"].values():
+        for function in {row["function"] for row in rows}:
+            names = [row["name"] for row in rows if row["function"] == function]
+            assert names == listed["own"][function], function
+
+
+def test_defaults_tell_what_compile_chose_where_it_was_asked_for_nothing(facts):
+    rows = facts["defaults"]["tables"]["shipped"]
+    optimizer, rate = table(rows, "compile")["optimizer"], table(rows, "RMSprop")["learning_rate"]
+    assert (optimizer["declared"], optimizer["given"], optimizer["effective"]) == ("rmsprop", False, "RMSprop")
+    assert (rate["declared"], rate["given"]) == (0.001, False)
+    assert rate["effective"] == pytest.approx(0.001)
+    kernel = table(rows, "Dense")["kernel_initializer"]
+    assert (kernel["declared"], kernel["effective"]) == ("glorot_uniform", "GlorotUniform")
+    assert {"glorot_uniform", "he_uniform", "zeros"} <= set(kernel["choices"])
+    assert "constant" not in kernel["choices"], "it needs a value"
+    assert table(rows, "compile")["jit_compile"]["declared"] == "auto"
+    assert table(rows, "compile")["jit_compile"]["effective"] is (facts["shipped"]["effective"]["backend"] == "jax")
+    assert table(rows, "compile")["auto_scale_loss"]["effective_from"] == "", "nothing tells"
+
+
+def test_the_first_batch_tells_its_size_and_order_and_float_type(facts):
+    fit = table(facts["defaults"]["tables"]["shipped"], "fit")
+    assert fit["batch_size"]["declared"] is None
+    # The steps of a real fit allow these sizes; the batch itself has one.
+    low, high = facts["shipped"]["effective"]["batch_size between"]
+    assert low <= fit["batch_size"]["effective"] <= high
+    assert fit["batch_size"]["effective_from"] == "the first batch that fit hands to train_step"
+    assert (fit["shuffle"]["effective"], fit["x"]["effective"]) == (True, "float32 array")
+    assert (fit["epochs"]["asked"], fit["epochs"]["effective"]) == (3, 3)
+    overridden = table(facts["defaults"]["overridden"], "fit")
+    assert (overridden["batch_size"]["effective"], overridden["shuffle"]["effective"]) == (5, False)
+
+
+def test_defaults_show_overrides_as_asked_and_in_force(facts):
+    rows = facts["defaults"]["overridden"]
+    for function, name, asked, effective in [
+        ("Dense", "bias_initializer", "ones", "Ones"),
+        ("Dense, output", "bias_initializer", "ones", "Ones"),
+        ("RMSprop", "clipnorm", 2.0, 2.0),
+        ("compile", "jit_compile", False, False),
+    ]:
+        row = table(rows, function)[name]
+        assert (row["given"], row["asked"], row["effective"]) == (True, asked, effective)
+    assert "Ones" not in {row["function"] for row in rows}, "it has no parameter"
+
+
+def test_override_is_true_exactly_where_a_translation_takes_it(facts):
+    rows = facts["defaults"]["tables"]["shipped"]
+    assert sorted([row["function"], row["name"]] for row in rows if row["override"]) == facts["defaults"]["overridable"]
+
+
+def test_two_calls_of_defaults_agree(facts):
+    assert facts["defaults"]["agree"]
+
+
+def test_an_untrained_network_has_the_weights_that_keras_draws(facts):
+    assert facts["untrained"]["weights"] == facts["drawn"]
+    assert (facts["untrained"]["iterations"], facts["untrained"]["updates"]) == (0, 0)
+    assert "model.fit" not in facts["untrained printed"]
+
+
+def test_repeatable_fits_agree_bit_for_bit_without_a_seed_of_ours(facts):
+    first, again = facts["repeats"]
+    assert first == again

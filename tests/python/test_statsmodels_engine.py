@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import operator
+
 import numpy as np
 import pytest
 
@@ -104,8 +107,156 @@ def test_an_unknown_override_is_refused_with_the_nearest_name():
         fit("glm", overrides={"estimator": "Logti"})
 
 
-def test_defaults_are_read_from_the_installed_package():
-    declared = {(row["function"], row["name"]): row["declared"] for row in engine.defaults("glm")}
-    assert declared["GLM.fit", "method"] == "IRLS"
-    assert declared["Logit.fit", "maxiter"] == 35
-    assert declared["add_constant", "has_constant"] == "skip"
+def defaults(model, **options):
+    return engine.defaults(plain(Leekasso(model=model)), DATA["train"], {"selected": ALL, **options})
+
+
+def by_parameter(rows):
+    return {(row["function"], row["name"]): row for row in rows}
+
+
+LOGIT = {"overrides": {"estimator": "Logit"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "functions"),
+    [
+        ("lm", {}, ["add_constant", "OLS", "OLS.fit", "OLSResults.predict", "OLS.predict"]),
+        (
+            "glm",
+            {},
+            ["add_constant", "families.Binomial", "GLM", "GLM.fit", "GLMResults.predict", "GLM.predict"],
+        ),
+        ("glm", LOGIT, ["add_constant", "Logit", "Logit.fit", "LogitResults.predict", "Logit.predict"]),
+    ],
+)
+def test_defaults_list_every_parameter_of_every_call_in_its_order(model, options, functions):
+    import statsmodels.api as sm
+    from statsmodels.base.model import Results
+
+    rows = defaults(model, **options)
+    assert list(dict.fromkeys(row["function"] for row in rows)) == functions
+    for label in functions:
+        function = Results.predict if "Results" in label else operator.attrgetter(label)(sm)
+        code = (function.__init__ if isinstance(function, type) else function).__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        assert [row["name"] for row in rows if row["function"] == label] == [n for n in names if n != "self"]
+
+
+def test_defaults_tell_what_is_declared_asked_for_and_in_force():
+    rows = by_parameter(defaults("glm", overrides={"cov_type": "HC0"}))
+    assert rows["GLM.fit", "cov_type"] == {
+        "function": "GLM.fit",
+        "name": "cov_type",
+        "declared": "nonrobust",
+        "required": False,
+        "declared_from": "inspect.signature(GLM.fit)",
+        "given": True,
+        "asked": "HC0",
+        "effective": "HC0",
+        "effective_from": "attributes of the fitted GLM",
+        "choices": None,
+        "override": True,
+    }
+    effective = {key: row["effective"] for key, row in rows.items() if row["effective_from"]}
+    assert effective["GLM.fit", "scale"] == 1.0
+    assert effective["families.Binomial", "link"] == "Logit"
+    assert effective["GLM", "family"] == rows["GLM", "family"]["asked"] == "Binomial"
+    assert effective["GLM", "freq_weights"] == 1.0
+    assert rows["add_constant", "has_constant"]["asked"] == "add"
+    # Iteratively reweighted least squares keeps neither of these.
+    assert not {("GLM.fit", "maxiter"), ("GLM.fit", "tol"), ("GLM", "missing")} & set(effective)
+
+
+def test_none_for_a_constant_and_for_a_distribution_is_told_as_what_it_came_to():
+    rows = by_parameter(defaults("lm"))
+    assert (rows["OLS", "hasconst"]["declared"], rows["OLS", "hasconst"]["effective"]) == (None, True)
+    assert (rows["OLS.fit", "use_t"]["declared"], rows["OLS.fit", "use_t"]["effective"]) == (None, True)
+    assert by_parameter(defaults("lm", overrides={"hasconst": False}))["OLS", "hasconst"]["effective"] is False
+
+
+def test_logit_tells_the_settings_of_its_optimizer():
+    rows = by_parameter(defaults("glm", overrides={"estimator": "Logit", "method": "bfgs", "maxiter": 50}))
+    told = {name: row["effective"] for (function, name), row in rows.items() if function == "Logit.fit"}
+    assert (told["method"], told["maxiter"], told["disp"]) == ("bfgs", 50, 0)
+    assert told["start_params"] == [0.0] * 5
+
+
+@pytest.mark.parametrize(("model", "options"), [("lm", {}), ("glm", {}), ("glm", LOGIT)])
+def test_two_lists_of_defaults_are_the_same_plain_data(model, options):
+    first = defaults(model, **options)
+    assert defaults(model, **options) == json.loads(json.dumps(first, allow_nan=False)) == first
+
+
+def test_choices_are_those_that_statsmodels_documents():
+    assert by_parameter(defaults("lm"))["OLS.fit", "method"]["choices"] == ["pinv", "qr"]
+    rows = by_parameter(defaults("glm"))
+    assert rows["add_constant", "has_constant"]["choices"] == ["add", "raise", "skip"]
+    assert rows["GLM.fit", "scale"]["choices"] == ["X2", "dev"]
+    assert rows["GLM", "offset"]["choices"] is None
+
+
+@pytest.mark.parametrize(("model", "estimator"), [("lm", "OLS"), ("glm", "GLM"), ("glm", "Logit")])
+def test_overrides_take_exactly_the_parameters_that_say_so(model, estimator):
+    for row in defaults(model, overrides={"estimator": estimator}):
+        options = {"selected": ALL, "overrides": {"estimator": estimator, row["name"]: 1}}
+        # Prediction takes an offset as well, but overrides are for the model.
+        if row["override"] or row["function"].endswith("predict"):
+            continue
+        with pytest.raises(ValueError, match="unknown argument"):
+            engine.translate(plain(Leekasso(model=model)), options)
+    for row in defaults(model, overrides={"estimator": estimator}):
+        options = {"selected": ALL, "overrides": {"estimator": estimator, row["name"]: 1}}
+        if row["override"]:
+            calls = engine.translate(plain(Leekasso(model=model)), options)["calls"]
+            assert {c["function"]: c["arguments"] for c in calls}[row["function"]][row["name"]] == 1
+
+
+def test_weights_given_to_the_constructor_count_rows():
+    weights = [1 + i % 2 for i in range(80)]
+    twice = np.repeat(np.arange(80), weights)
+    repeated = {**DATA["train"], "x": DATA["train"]["x"][twice], "y": DATA["train"]["y"][twice]}
+    answer = fit("glm", overrides={"freq_weights": weights})
+    np.testing.assert_allclose(values(answer), values(fit("glm", {**DATA, "train": repeated})), rtol=1e-8)
+    assert answer["effective"]["freq_weights"] == weights
+    row = by_parameter(defaults("glm", overrides={"freq_weights": weights}))["GLM", "freq_weights"]
+    assert row["asked"] == row["effective"] == weights
+
+
+def test_the_printed_code_holds_what_overrides_set_of_both_functions():
+    options = {"selected": ALL, "overrides": {"hasconst": False, "method": "qr"}}
+    translation = engine.translate(plain(Leekasso(model="lm")), options)
+    assert "sm.OLS(y_train, design, hasconst=False)" in translation["code"]
+    assert "model.fit(method='qr')" in translation["code"]
+    printed = run_printed(translation["code"], DATA, ALL)
+    np.testing.assert_array_equal(printed["probability"], fit("lm", overrides=options["overrides"])["probability"])
+
+
+def test_nothing_here_has_an_untrained_state():
+    with pytest.raises(ValueError, match="cannot take the option 'untrained'"):
+        fit("lm", untrained=True)
+
+
+def test_repeatable_fits_agree_bit_for_bit_even_where_the_optimizer_draws():
+    drawing = {"estimator": "Logit", "method": "basinhopping"}
+    before = np.random.get_state()[1].copy()
+    first, again = (fit("glm", overrides=drawing, repeatable=True) for _ in range(2))
+    assert first["parameters"] == again["parameters"]
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize(("model", "options"), [("lm", {}), ("glm", {}), ("glm", LOGIT)])
+def test_repeatable_fits_agree_at_any_number_of_threads(model, options):
+    from threadpoolctl import threadpool_limits
+
+    generator = np.random.default_rng(2)
+    features = [f"x{i}" for i in range(60)]
+    x = generator.normal(size=(5000, 60))
+    y = (x[:, 0] + generator.normal(size=5000) > 0).astype(int)
+    tall = {"train": {"x": x, "y": y, "features": features}, "test": {"x": x[:100], "features": features}}
+    runs = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            runs.append(fit(model, tall, features, repeatable=True, **options))
+    assert runs[0]["parameters"] == runs[1]["parameters"]
+    np.testing.assert_array_equal(runs[0]["probability"], runs[1]["probability"])

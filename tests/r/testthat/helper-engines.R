@@ -25,6 +25,36 @@ mlp <- function(...) {
   utils::modifyList(list(family = "mlp", hidden = c(8L, 4L), activation = "tanh", epochs = 3L), list(...))
 }
 
+# Rows of defaults() of one function, by the names of its parameters.
+rows_of <- function(rows, fn) {
+  rows <- Filter(function(row) row$`function` == fn, rows)
+  stats::setNames(rows, vapply(rows, `[[`, "", "name"))
+}
+
+functions_of <- function(rows) unique(vapply(rows, `[[`, "", "function"))
+
+parameters_of <- function(fn) setdiff(names(formals(fn)), "...")
+
+expect_same_parameters <- function(rows, functions) {
+  for (label in names(functions)) {
+    testthat::expect_identical(names(rows_of(rows, label)), parameters_of(functions[[label]]), label = label)
+  }
+}
+
+# Names of the parameters that an override sets, found by trying every one: those that arguments() does not refuse. The
+# value is a word that Keras' optimizer takes; nothing else is made of it here.
+overridable <- function(arguments, names) {
+  Filter(function(name) {
+    tryCatch(is.list(arguments(list(overrides = stats::setNames(list("sgd"), name)))), error = function(e) FALSE)
+  }, names)
+}
+
+expect_overrides <- function(rows, arguments) {
+  said <- vapply(rows, `[[`, TRUE, "override")
+  names <- vapply(rows, `[[`, "", "name")
+  testthat::expect_setequal(unique(names[said]), overridable(arguments, unique(names)))
+}
+
 # What the printed code computes, from the arrays that it starts from.
 run_code <- function(code, train, test) {
   environment <- list2env(list(x_train = train$x, y_train = train$y, x_test = test$x), parent = globalenv())

@@ -33,12 +33,32 @@ test_that("an option that the engine cannot honour is refused, not ignored", {
   )
 })
 
-test_that("declared defaults are the signature's and effective ones are what glm.control returns", {
+test_that("an option that is off is not an option that is asked for", {
+  rows <- drawn_rows(20, 5)
+  options <- list(untrained = FALSE, selected = "pixel1")
+  expect_length(engine("stats")$fit(leekasso("lm"), rows, rows, options)$label, 20)
+  for (name in c("stats", "liblinear")) {
+    spec <- leekasso(if (name == "stats") "glm" else "liblinear")
+    expect_error(engine(name)$fit(spec, rows, rows, list(untrained = TRUE)), "cannot take the option 'untrained'")
+  }
+})
+
+test_that("a declared value is data where it is one value, and code where it is not", {
+  fn <- function(a, b = -1, c = c(200, 200), d = c("x", "y"), e = NULL, f = length(a), ...) NULL
+  rows <- engine("stats")$declared("fn", fn)
+  value <- lapply(rows, `[[`, "declared")
+  expect_identical(value, list(NULL, -1, c(200, 200), "x", NULL, "length(a)"))
+  expect_identical(vapply(rows, `[[`, TRUE, "required"), c(TRUE, rep(FALSE, 5)))
+  expect_identical(rows[[4]]$choices, list("x", "y"))
+  expect_identical(unique(lengths(rows)), 11L)
+})
+
+test_that("the functions of the screen have rows where the engine screens, and none where the columns are given", {
+  rows <- drawn_rows(30, 6)
   skip_if_not_installed("genefilter")
-  rows <- engine("stats")$defaults("glm")
-  epsilon <- Filter(function(row) row$name == "epsilon", rows)[[1]]
-  expect_identical(epsilon$declared, "1e-08")
-  expect_identical(epsilon$effective, 1e-8)
-  tolerance <- Filter(function(row) row$name == "tol", engine("stats")$defaults("lm"))[[1]]
-  expect_identical(tolerance$declared, "1e-07")
+  screened <- engine("stats")$defaults(leekasso("lm", ties = "first"), rows, list())
+  expect_same_parameters(screened, list(`genefilter::colFtests` = genefilter::colFtests, `base::rank` = rank))
+  expect_identical(rows_of(screened, "base::rank")$ties.method$asked, "first")
+  given <- engine("stats")$defaults(leekasso("lm"), rows, list(selected = "pixel1"))
+  expect_identical(functions_of(given)[1], "stats::lm")
 })

@@ -80,3 +80,86 @@ test_that("weights come as (in, out) arrays", {
   result <- h2o_engine$fit(mlp(), train, test, list(server = server, weights = TRUE))
   expect_identical(lapply(result$parameters$weights, dim), list(c(6L, 8L), c(8L, 4L), c(4L, 2L)))
 })
+
+# The server's own account, read without the engine.
+asked_of_server <- function(path) {
+  text <- paste(readLines(paste0(server$url, "/3/", path), warn = FALSE), collapse = "")
+  jsonlite::fromJSON(text, simplifyVector = FALSE)
+}
+
+test_that("every parameter of R's signature and of the server's schema has one row", {
+  for (spec in list(mlp(), leekasso("glm"))) {
+    algorithm <- if (spec$family == "mlp") "deeplearning" else "glm"
+    label <- paste0("h2o::h2o.", algorithm)
+    rows <- h2o_engine$defaults(spec, train, list(server = server))
+    fn <- getExportedValue("h2o", paste0("h2o.", algorithm))
+    expect_same_parameters(rows, stats::setNames(list(fn), label))
+    schema <- asked_of_server(paste0("ModelBuilders/", algorithm))$model_builders[[algorithm]]$parameters
+    schema <- vapply(schema, `[[`, "", "name")
+    alone <- rows_of(rows, paste0("/3/ModelBuilders/", algorithm))
+    expect_identical(names(alone), setdiff(schema, names(formals(fn))))
+    expect_identical(h2o_engine$defaults(spec, train, list(server = server)), rows)
+    arguments <- h2o_engine[[if (spec$family == "mlp") "arguments_mlp" else "arguments_glm"]]
+    expect_overrides(rows_of(rows, label), function(options) arguments(spec, options))
+  }
+  expect_length(h2o::h2o.ls()$key, 0)
+})
+
+test_that("where R and the server declare different things both are told, and the server's was in force", {
+  rows <- rows_of(h2o_engine$defaults(mlp(), train, list(server = server)), "h2o::h2o.deeplearning")
+  schema <- asked_of_server("ModelBuilders/deeplearning")$model_builders$deeplearning$parameters
+  activation <- Find(function(parameter) parameter$name == "activation", schema)
+  expect_false(activation$default_value == rows$activation$declared)
+  expect_match(rows$activation$declared_from, paste0("schema says \"", activation$default_value, "\""), fixed = TRUE)
+  expect_identical(rows$epochs$declared_from, "formals(h2o::h2o.deeplearning)")
+  glm <- rows_of(h2o_engine$defaults(leekasso("glm"), train, list(server = server)), "h2o::h2o.glm")
+  method <- glm$dispersion_parameter_method
+  expect_identical(c(method$declared, method$effective), c("deviance", "pearson"))
+})
+
+test_that("what was in force is what a trained model says of itself, and no name of this run", {
+  options <- list(server = server, overrides = list(rho = 0.9))
+  rows <- rows_of(h2o_engine$defaults(mlp(), train, options), "h2o::h2o.deeplearning")
+  frame <- h2o::as.h2o(data.frame(label = factor(train$y), train$x))
+  model <- h2o::h2o.deeplearning(
+    colnames(train$x), "label", frame,
+    activation = "Tanh", hidden = c(8, 4), epochs = 3, rho = 0.9
+  )
+  own <- c("model_id", "training_frame", "seed", "x", "y")
+  told <- Filter(function(row) row$effective_from != "", rows)
+  for (name in setdiff(intersect(names(model@allparameters), names(rows)), own)) {
+    expect_equal(told[[name]]$effective, model@allparameters[[name]], label = name)
+  }
+  expect_false(any(own %in% names(told)))
+  expect_identical(rows$rho[c("declared", "asked", "effective")], list(declared = 0.99, asked = 0.9, effective = 0.9))
+  expect_identical(unlist(rows$reproducible$choices), c(FALSE, TRUE))
+  h2o::h2o.removeAll()
+})
+
+test_that("an untrained network is the one that a learning rate of next to nothing leaves as it was", {
+  start <- list(server = server, seed = 7L, weights = TRUE, untrained = TRUE)
+  initial <- h2o_engine$fit(mlp(), train, test, start)
+  expect_identical(initial$updates, 0)
+  # Float32 weights of about 0.1 do not feel updates of 1e-30; biases of 0 do.
+  still <- list(
+    server = server, seed = 7L, weights = TRUE, repeatable = TRUE, overrides = list(adaptive_rate = FALSE, rate = 1e-30)
+  )
+  trained <- h2o_engine$fit(mlp(), train, test, still)
+  expect_gt(trained$updates, 0)
+  expect_identical(trained$parameters$weights, initial$parameters$weights)
+  expect_equal(trained$parameters$biases, initial$parameters$biases, tolerance = 1e-20)
+  expect_error(
+    h2o_engine$fit(leekasso("lm"), train, test, list(server = server, untrained = TRUE)),
+    "cannot take the option 'untrained'"
+  )
+})
+
+test_that("fits that are to be repeatable agree bit for bit, and an override still rules", {
+  options <- list(server = server, repeatable = TRUE)
+  for (spec in list(mlp(), leekasso("glm"))) {
+    fitted <- function() h2o_engine$fit(spec, train, test, options)[c("probability", "parameters", "label")]
+    expect_identical(fitted(), fitted())
+  }
+  free <- h2o_engine$fit(mlp(), train, test, c(options, list(overrides = list(reproducible = FALSE))))
+  expect_identical(free$effective$reproducible, FALSE)
+})

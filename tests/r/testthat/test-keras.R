@@ -59,3 +59,84 @@ test_that("an override finds its function: learning_rate the optimizer's, batch_
   expect_equal(other$effective$momentum, 0.5)
   expect_error(keras$fit(mlp(), train, train, list(overrides = list(learningrate = 1))), "nearest is 'learning_rate'")
 })
+
+test_that("every parameter of every function has a row, in the order of the calls", {
+  spec <- mlp(dropout = 0.5, optimizer = "adam", learning_rate_decay = 0.9)
+  rows <- keras$defaults(spec, train, list())
+  functions <- list(
+    `keras3::keras_model_sequential` = keras3::keras_model_sequential, `keras3::layer_dense` = keras3::layer_dense,
+    `keras3::layer_dropout` = keras3::layer_dropout, `keras3::layer_dense, output` = keras3::layer_dense,
+    `keras3::initializer_glorot_uniform` = keras3::initializer_glorot_uniform,
+    `keras3::compile` = keras$keras_method("compile"), `keras3::optimizer_adam` = keras3::optimizer_adam,
+    `keras3::callback_learning_rate_scheduler` = keras3::callback_learning_rate_scheduler,
+    `keras3::fit` = keras$keras_method("fit"), `stats::predict` = keras$keras_method("predict")
+  )
+  expect_identical(functions_of(rows), names(functions))
+  expect_same_parameters(rows, functions)
+  expect_identical(keras$defaults(spec, train, list()), rows)
+  expect_overrides(
+    Filter(function(row) !row$`function` %in% c("keras3::layer_dense, output", "stats::predict"), rows),
+    function(options) keras$arguments_mlp(spec, options)
+  )
+})
+
+test_that("what was in force is what the objects of a compiled network say", {
+  rows <- keras$defaults(mlp(), train, list(overrides = list(bias_initializer = "ones", momentum = 0.5)))
+  dense <- rows_of(rows, "keras3::layer_dense")
+  expect_identical(dense$units$effective, c(8L, 4L))
+  expect_identical(dense$activation[c("given", "asked", "effective")], list(
+    given = TRUE, asked = "tanh", effective = "tanh"
+  ))
+  expect_identical(dense$bias_initializer$effective, "Ones")
+  expect_identical(dense$kernel_initializer[c("declared", "effective")], list(
+    declared = "glorot_uniform", effective = "GlorotUniform"
+  ))
+  expect_true(all(c("he_uniform", "zeros") %in% dense$kernel_initializer$choices))
+  last <- rows_of(rows, "keras3::layer_dense, output")
+  expect_identical(last$activation[c("effective", "override")], list(effective = "sigmoid", override = FALSE))
+  own <- keras3::optimizer_rmsprop(momentum = 0.5)$get_config()
+  optimizer <- rows_of(rows, "keras3::optimizer_rmsprop")
+  for (name in setdiff(names(own), "name")) expect_identical(optimizer[[name]]$effective, own[[name]], label = name)
+  expect_identical(optimizer$name$effective_from, "")
+  compiled <- rows_of(rows, "keras3::compile")
+  expect_identical(compiled$optimizer[c("given", "effective")], list(given = FALSE, effective = "RMSprop"))
+  expect_identical(compiled$jit_compile$declared, "auto")
+  expect_type(compiled$jit_compile$effective, "logical")
+})
+
+test_that("the batch size in force is the one that the steps of a real fit tell, and rows are shuffled", {
+  in_force <- function(...) {
+    fitted <- rows_of(keras$defaults(mlp(...), train, list()), "keras3::fit")
+    c(fitted$batch_size$effective, fitted$shuffle$effective, fitted$epochs$effective)
+  }
+  expect_identical(in_force(), c(32L, 1L, 3L))
+  expect_identical(in_force(batch_size = 1L, epochs = 200L), c(1L, 1L, 200L))
+  long <- drawn_rows(97, 5)
+  expect_identical(keras$fit(mlp(), long, long, list())$updates, as.integer(3 * ceiling(97 / 32)))
+  fixed <- keras$defaults(mlp(), train, list(overrides = list(shuffle = FALSE, batch_size = 10L)))
+  fixed <- rows_of(fixed, "keras3::fit")
+  expect_identical(fixed$shuffle[c("declared", "asked", "effective")], list(
+    declared = TRUE, asked = FALSE, effective = FALSE
+  ))
+  expect_identical(fixed$batch_size$effective, 10L)
+})
+
+test_that("an untrained network has the weights that its seed draws, and makes no update", {
+  result <- keras$fit(mlp(), train, train, list(seed = 3L, weights = TRUE, untrained = TRUE))
+  keras3::set_random_seed(3L)
+  model <- keras3::keras_model_sequential(input_shape = 5L)
+  for (units in c(8L, 4L)) keras3::layer_dense(model, units, activation = "tanh")
+  keras3::layer_dense(model, 1L, activation = "sigmoid")
+  drawn <- keras3::get_weights(model)
+  expect_identical(result$parameters$weights, drawn[c(1, 3, 5)])
+  expect_identical(result$updates, 0L)
+  expect_equal(result$probability, as.numeric(predict(model, unname(train$x), verbose = 0)), tolerance = 1e-6)
+})
+
+test_that("fits that are to be repeatable agree bit for bit without a seed", {
+  fitted <- function() {
+    result <- keras$fit(mlp(dropout = 0.5), train, train, list(repeatable = TRUE, weights = TRUE))
+    result[c("probability", "parameters", "label")]
+  }
+  expect_identical(fitted(), fitted())
+})

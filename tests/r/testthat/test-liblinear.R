@@ -49,3 +49,39 @@ test_that("the printed code computes what the fit computed", {
   expect_identical(as.numeric(printed$probability), result$probability)
   expect_identical(printed$label, result$label)
 })
+
+test_that("the fitted model tells type and bias, and nothing tells cost and epsilon", {
+  train <- drawn_rows(40, 6)
+  liblinear <- engine("liblinear")
+  rows <- liblinear$defaults(leekasso("liblinear", cost = 10), train, list(overrides = list(bias = 2)))
+  expect_identical(functions_of(rows)[3:4], c("LiblineaR::LiblineaR", "LiblineaR:::predict.LiblineaR"))
+  expect_same_parameters(rows, list(
+    `LiblineaR::LiblineaR` = LiblineaR::LiblineaR, `LiblineaR:::predict.LiblineaR` = LiblineaR:::predict.LiblineaR
+  ))
+  trained <- rows_of(rows, "LiblineaR::LiblineaR")
+  model <- LiblineaR::LiblineaR(train$x, train$y, cost = 10, bias = 2)
+  expect_identical(trained$type$effective, model$Type)
+  expect_identical(trained$bias[c("declared", "asked", "effective")], list(declared = 1, asked = 2, effective = 2))
+  expect_identical(trained$cost[c("declared", "asked")], list(declared = 1, asked = 10))
+  expect_identical(c(trained$cost$effective_from, trained$epsilon$effective_from), c("", ""))
+  expect_overrides(trained, function(options) liblinear$arguments_liblinear(leekasso("liblinear"), options))
+  # A support vector machine has no probabilities.
+  machine <- liblinear$defaults(leekasso("liblinear"), train, list(overrides = list(type = 2L)))
+  predicted <- rows_of(machine, "LiblineaR:::predict.LiblineaR")
+  expect_identical(c(predicted$proba$effective, predicted$decisionValues$effective), c(FALSE, TRUE))
+})
+
+test_that("a screen that ties leave without a column still has its rows", {
+  train <- drawn_rows(20, 2)
+  train$x <- train$x[, c(1, 1, 1, 1)]
+  colnames(train$x) <- letters[1:4]
+  rows <- engine("liblinear")$defaults(leekasso("liblinear", k = 2L), train, list())
+  expect_identical(rows_of(rows, "LiblineaR::LiblineaR")$type$effective_from, "")
+})
+
+test_that("a fit that is to be repeatable repeats the dual solver without a seed", {
+  train <- drawn_rows(60, 6)
+  options <- list(repeatable = TRUE, overrides = list(type = 7L, epsilon = 0.5))
+  fitted <- function() engine("liblinear")$fit(leekasso("liblinear"), train, train, options)$parameters
+  expect_identical(fitted(), fitted())
+})

@@ -85,3 +85,53 @@ test_that("an override reaches the native call and is printed with it", {
   expect_identical(engine("stats")$fit(leekasso("glm"), train, train, options)$iterations, 1L)
   expect_match(engine("stats")$translate(leekasso("glm"), options)$code, "maxit = 1L", fixed = TRUE)
 })
+
+test_that("every parameter of every function has a row, in the order of the calls", {
+  train <- drawn_rows(40, 8)
+  screened <- c("genefilter::colFtests", "base::rank")
+  lm <- list(`stats::lm` = stats::lm, `stats::lm.fit` = stats::lm.fit, `stats::predict.lm` = stats::predict.lm)
+  rows <- engine("stats")$defaults(leekasso("lm"), train, list())
+  expect_identical(functions_of(rows), c(screened, names(lm)))
+  expect_same_parameters(rows, lm)
+  glm <- list(
+    `stats::glm` = stats::glm, `stats::binomial` = stats::binomial, `stats::glm.control` = stats::glm.control,
+    `stats::glm.fit` = stats::glm.fit, `stats::predict.glm` = stats::predict.glm
+  )
+  rows <- engine("stats")$defaults(leekasso("glm"), train, list())
+  expect_identical(functions_of(rows), c(screened, names(glm)))
+  expect_same_parameters(rows, glm)
+  expect_identical(engine("stats")$defaults(leekasso("glm"), train, list()), rows)
+})
+
+test_that("what was in force is what a model of the same rows keeps, whatever is asked for", {
+  train <- drawn_rows(40, 4)
+  data <- data.frame(y = train$y, train$x)
+  options <- list(selected = colnames(train$x), overrides = list(maxit = 3L, singular.ok = FALSE))
+  rows <- engine("stats")$defaults(leekasso("glm"), train, options)
+  model <- suppressWarnings(stats::glm(y ~ ., binomial, data, maxit = 3L))
+  control <- rows_of(rows, "stats::glm.control")
+  expect_identical(lapply(control, `[[`, "effective"), model$control[names(control)])
+  expect_identical(control$maxit[c("declared", "given", "asked")], list(declared = 25, given = TRUE, asked = 3L))
+  expect_identical(rows_of(rows, "stats::glm")$family$effective, "binomial")
+  expect_identical(rows_of(rows, "stats::binomial")$link$effective, model$family$link)
+  expect_identical(rows_of(rows, "stats::glm")$singular.ok[c("asked", "effective_from")], list(
+    asked = FALSE, effective_from = ""
+  ))
+  rows <- engine("stats")$defaults(leekasso("lm"), train, list(overrides = list(tol = 0.5, model = FALSE)))
+  expect_identical(rows_of(rows, "stats::lm.fit")$tol$effective, 0.5)
+  expect_identical(rows_of(rows, "stats::lm")$model$effective, FALSE)
+  expect_identical(rows_of(rows, "stats::lm")$na.action$effective, getOption("na.action"))
+})
+
+test_that("a row says that an override can set it exactly where one can", {
+  train <- drawn_rows(40, 4)
+  stats <- engine("stats")
+  expect_overrides(
+    rows_of(stats$defaults(leekasso("lm"), train, list()), "stats::lm"),
+    function(options) stats$arguments_lm(leekasso("lm"), options)
+  )
+  rows <- stats$defaults(leekasso("glm"), train, list())
+  expect_overrides(c(rows_of(rows, "stats::glm"), rows_of(rows, "stats::glm.control")), function(options) {
+    stats$arguments_glm(leekasso("glm"), options)
+  })
+})

@@ -1,0 +1,346 @@
+"""Live or inert: what becomes of a fit when one native parameter is changed and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.probe_data import tested
+
+if TYPE_CHECKING:
+    from parity.study.cells import Cell
+    from parity.study.explore import Search
+    from parity.study.store import Result
+
+Plain = dict[str, Any]
+
+ALTERNATIVES = 4
+"Values that are tried one after the other until one has an effect: smaller, larger, much larger, none."
+
+LADDER = (0.01, 1, 0.0001, 0.1, 0.001, 1e-6, True, "auto")
+"What a parameter is given whose value in force nothing tells: the framework's own value is often among them."
+
+GATES_AT_ONCE = 12
+"Second changes tried side by side: enough to keep the workers busy, few enough to leave out what is found meanwhile."
+
+CHOICES = 8
+"Values of one enumeration that are tried as a second change; longer ones list names of functions."
+
+GATE_FITS = 600
+"Fits spent on second changes for one engine and method; what is still unexplained then is said to be so."
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How far two fits lie apart on the test rows."""
+
+    probability: float
+    "Largest absolute change of a predicted value."
+    accuracy: float
+    "Change of the accuracy of the framework's own labels."
+    iterations: tuple[float | None, float | None]
+    "Iterations or epochs done before and after."
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One parameter set to one value."""
+
+    value: Any
+    outcome: str
+    "differs, same, raises, or lost (a crash or the time limit)."
+    message: str = ""
+    "What the framework raised or, where it ran, what it warned of that the unchanged fit did not."
+    read_back: Any = None
+    "The parameter's value as the fitted object tells it; None where it tells nothing."
+    told: bool = False
+    "Whether the fitted object tells the parameter's value."
+    effect: Effect | None = None
+
+    @property
+    def reset(self) -> bool:
+        """Whether the framework says that another value was in force than the one asked for."""
+        return self.told and not alike(self.value, self.read_back)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A second change under which an inert parameter has an effect."""
+
+    name: str
+    value: Any
+    effect: Effect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What changing one parameter alone did. kind: live, inert, raises, or not probed."""
+
+    function: str
+    name: str
+    in_force: Any
+    kind: str
+    reason: str = ""
+    trials: tuple[Trial, ...] = ()
+    gate: Gate | None = None
+    matches: Any = None
+    "The value under which the fit is, bit for bit, what it is when the framework chooses, where others change it."
+
+    @property
+    def telling(self) -> Trial | None:
+        """The trial that the kind rests on: the one of largest effect, else the first that was not refused."""
+        ran = [t for t in self.trials if t.outcome in ("differs", "same")]
+        live = [t for t in ran if t.effect is not None]
+        return max(live, key=lambda t: t.effect.probability if t.effect else 0.0) if live else next(iter(ran), None)
+
+
+Fit = Callable[[Plain], "Cell"]
+"The cell of this engine, method and data under these overrides, in repeatable mode."
+
+
+def probe(rows: Sequence[Plain], fit: Fit, again: Cell, truth: np.ndarray[Any, Any]) -> Search[list[Probe]]:
+    """The probes of one engine and method: one for each row that an override can set.
+
+    again: the same cell as fit({}), fitted a second time: where the two differ nothing can be told from a difference.
+    truth: (n_test,) labels of the test rows.
+    """
+    base_cell = fit({})
+    results = yield [base_cell, again]
+    base, repeat = results[base_cell.key], results[again.key]
+    settable = [row for row in rows if row["override"]]
+    trouble = ""
+    if base.status != "done":
+        trouble = f"the unchanged fit failed: {base.reason}"
+    elif repeat.status != "done" or not same(base, repeat):
+        trouble = "two identical fits differ, so a difference tells nothing"
+    if trouble:
+        return [Probe(r["function"], r["name"], in_force(r), "not probed", trouble) for r in settable]
+    trials = yield from _try_each(settable, base, fit, truth)
+    probes = [_judged(row, trials[row["function"], row["name"]]) for row in settable]
+    gates = yield from _gates(probes, settable, fit, truth)
+    return [_with_gate(p, gates.get(p.name)) for p in probes]
+
+
+def _try_each(
+    rows: Sequence[Plain], base: Result, fit: Fit, truth: np.ndarray[Any, Any]
+) -> Search[dict[tuple[str, str], list[Trial]]]:
+    """Each parameter alone, one alternative after the other until one has an effect."""
+    trials: dict[tuple[str, str], list[Trial]] = {(row["function"], row["name"]): [] for row in rows}
+    open_ended = {(row["function"], row["name"]) for row in rows if is_open(row)}
+    left = {(row["function"], row["name"]): alternatives(row) for row in rows}
+    while any(left.values()):
+        batch = {key: (values[0], fit({key[1]: values[0]})) for key, values in left.items() if values}
+        results = yield [cell for _, cell in batch.values()]
+        for key, (value, cell) in batch.items():
+            trial = compared(key[1], value, base, results[cell.key], truth)
+            trials[key].append(trial)
+            outcomes = {t.outcome for t in trials[key]}
+            # What the framework itself chooses is known when one value changes nothing and another does.
+            settled = {"differs", "same"} <= outcomes if key in open_ended else "differs" in outcomes
+            left[key] = [] if settled else left[key][1:]
+    return trials
+
+
+def _judged(row: Plain, trials: list[Trial]) -> Probe:
+    ran = [t for t in trials if t.outcome in ("differs", "same")]
+    matches = None
+    if any(t.outcome == "differs" for t in ran):
+        kind, reason = "live", ""
+        if is_open(row):
+            matches = next((t.value for t in ran if t.outcome == "same"), None)
+    elif ran:
+        kind, reason = "inert", ""
+    elif trials:
+        kind, reason = "raises", trials[0].message
+    else:
+        kind, reason = "not probed", "nothing tells which other values it takes"
+    return Probe(row["function"], row["name"], in_force(row), kind, reason, tuple(trials), matches=matches)
+
+
+def _gates(
+    probes: Sequence[Probe], rows: Sequence[Plain], fit: Fit, truth: np.ndarray[Any, Any]
+) -> Search[dict[str, Gate]]:
+    """For inert parameters, another parameter's change under which they have an effect.
+
+    All inert parameters are changed at once beside the second change, and halved where that makes a difference, as in
+    group testing: one fit where nothing wakes, some log2(parameters) where something does. A value that a framework
+    refuses under the second change says nothing, so what stays inert is tried once more with its next value.
+    """
+    tried = {p.name: [t.value for t in p.trials if t.outcome == "same"] for p in probes if p.kind == "inert"}
+    seconds = list(_second_changes(probes, rows))
+    found: dict[str, Gate] = {}
+    spent = 0
+    for attempt in range(max(map(len, tried.values()), default=0)):
+        values = {name: v[attempt] for name, v in tried.items() if attempt < len(v) and name not in found}
+        groups, fits = yield from _jointly_inert(list(values), values, fit)
+        spent += fits
+        for start in range(0, len(seconds), GATES_AT_ONCE):
+            tests = [
+                (name, value, members)
+                for name, value in seconds[start : start + GATES_AT_ONCE]
+                for group in groups
+                if (members := [m for m in group if m != name and m not in found])
+            ]
+            while tests and spent < GATE_FITS:
+                cells = [(fit({n: v}), fit({n: v, **{m: values[m] for m in members}})) for n, v, members in tests]
+                spent += len(cells)
+                results = yield [cell for pair in cells for cell in pair]
+                halves = []
+                for (name, value, members), (alone, together) in zip(tests, cells, strict=True):
+                    before, after = results[alone.key], results[together.key]
+                    if before.status != "done" or (after.status == "done" and same(before, after)):
+                        continue
+                    if len(members) > 1:
+                        middle = len(members) // 2
+                        halves += [(name, value, members[:middle]), (name, value, members[middle:])]
+                    elif after.status == "done" and members[0] not in found:
+                        found[members[0]] = Gate(name, value, effect(before, after, truth))
+                tests = [(n, v, left) for n, v, m in halves if (left := [each for each in m if each not in found])]
+    return found
+
+
+def _second_changes(probes: Sequence[Probe], rows: Sequence[Plain]) -> Iterator[tuple[str, Any]]:
+    """What inert parameters are tried beside: switches and enumerations in full first, then the other changes."""
+    listed = {(row["function"], row["name"]): row["choices"] or [] for row in rows}
+    switches, others = [], []
+    for each in probes:
+        ran = [t.value for t in each.trials if t.outcome in ("differs", "same")]
+        words = [c for c in listed[each.function, each.name] if isinstance(c, str) and not alike(c, each.in_force)]
+        if each.trials and (words or any(isinstance(v, bool) for v in ran)):
+            switches += [(each.name, value) for value in _distinct([*ran, *words])][:CHOICES]
+        elif ran and each.telling is not None:
+            others.append((each.name, each.telling.value))
+    yield from switches
+    yield from others
+
+
+def _jointly_inert(names: list[str], values: Plain, fit: Fit) -> Search[tuple[list[list[str]], int]]:
+    """Groups of parameters that change nothing even when all of a group are changed at once; and the fits it took."""
+    base = fit({})
+    pending, groups, spent = [names], [], 0
+    while pending := [group for group in pending if group]:
+        cells = [fit({name: values[name] for name in group}) for group in pending]
+        spent += len(cells)
+        results = yield [base, *cells]
+        split: list[list[str]] = []
+        for group, cell in zip(pending, cells, strict=True):
+            result = results[cell.key]
+            if len(group) == 1 or (result.status == "done" and same(results[base.key], result)):
+                groups.append(group)
+            else:
+                split += [group[: len(group) // 2], group[len(group) // 2 :]]
+        pending = split
+    return groups, spent
+
+
+def _with_gate(probe: Probe, gate: Gate | None) -> Probe:
+    if probe.kind != "inert" or gate is None:
+        return probe
+    return dataclasses.replace(probe, gate=gate)
+
+
+def compared(name: str, value: Any, base: Result, changed: Result, truth: np.ndarray[Any, Any]) -> Trial:
+    """What one change did."""
+    if changed.status != "done":
+        return Trial(value, "raises" if changed.status == "raised" else "lost", message=changed.reason)
+    told = changed.facts.get("effective") or {}
+    news = [m for m in changed.facts.get("messages") or [] if m not in (base.facts.get("messages") or [])]
+    is_same = same(base, changed)
+    return Trial(
+        value,
+        "same" if is_same else "differs",
+        message=news[0] if news else "",
+        read_back=told.get(name),
+        told=name in told,
+        effect=None if is_same else effect(base, changed, truth),
+    )
+
+
+def same(left: Result, right: Result) -> bool:
+    """Whether two fits agree bit for bit in predictions, labels and parameters."""
+    digests = [(r.facts.get("parameters") or {}).get("digest") for r in (left, right)]
+    arrays = ("probability", "label")
+    equal = all(np.array_equal(left.arrays[a], right.arrays[a], equal_nan=a == "probability") for a in arrays)
+    return equal and digests[0] == digests[1]
+
+
+def effect(left: Result, right: Result, truth: np.ndarray[Any, Any]) -> Effect:
+    """How far two fits on the rows as they are lie apart."""
+    part = tested("as-is")
+    before, after = (r.arrays["probability"][part] for r in (left, right))
+    accuracies = [float((r.arrays["label"][part] == truth[part]).mean()) for r in (left, right)]
+    gaps = np.abs(after - before)
+    largest = float(np.nanmax(gaps)) if np.isfinite(gaps).any() else float("inf")
+    done = [r.facts.get("iterations") for r in (left, right)]
+    return Effect(largest, accuracies[1] - accuracies[0], (done[0], done[1]))
+
+
+def in_force(row: Plain) -> Any:
+    """A parameter's value in this fit, as far as it is known: read back, else asked for, else declared."""
+    if row["effective_from"]:
+        return row["effective"]
+    return row["asked"] if row["given"] else row["declared"]
+
+
+def is_open(row: Plain) -> bool:
+    """Whether the value in force is the framework's own word for "I choose", or is not told at all.
+
+    A None beside listed values is one of them: no penalty, no weights.
+    """
+    value = in_force(row)
+    if isinstance(value, str):
+        return value.lower().startswith("auto") or value.lower().endswith("default")
+    return value is None and not row["choices"]
+
+
+def alternatives(row: Plain) -> list[Any]:
+    """Other values for a parameter, the most telling first, from what is in force and what the framework allows."""
+    value = in_force(row)
+    listed = [c for c in row["choices"] or [] if not alike(c, value)]
+    values = [v for v in _distinct([*listed, *_by_type(value, bool(row["choices"]))]) if not alike(v, value)]
+    return values[: ALTERNATIVES if row["choices"] or value is not None else len(LADDER)]
+
+
+def _by_type(value: Any, listed: bool) -> Iterator[Any]:
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield from (1, 5, -1) if value == 0 else (max(1, value // 2), 1, value * 2, 0)
+        case float():
+            yield from (0.5, 0.001, -1.0, 10.0) if value == 0 else (value / 10, value * 10, value * 1e6, 0.0)
+        case [*numbers] if numbers and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
+            yield [n // 2 if isinstance(n, int) else n / 2 for n in numbers]
+        case None if not listed:
+            yield from LADDER
+
+
+def _distinct(values: Iterable[Any]) -> Iterator[Any]:
+    seen = set()
+    for value in values:
+        text = json.dumps(value, default=str)
+        if text not in seen:
+            seen.add(text)
+            yield value
+
+
+def alike(asked: Any, told: Any) -> bool:
+    """Whether two values of a parameter are one: numbers to float32's precision, words whatever their case.
+
+    >>> alike(0.005, 0.004999999888241291), alike("Tanh", "tanh"), alike(True, False)
+    (True, True, False)
+    """
+    if isinstance(asked, bool) or isinstance(told, bool):
+        return str(asked).lower() == str(told).lower()
+    if isinstance(asked, list | tuple) or isinstance(told, list | tuple):
+        left, right = (list(v) if isinstance(v, list | tuple) else [v] for v in (asked, told))
+        return len(left) == len(right) and all(alike(a, b) for a, b in zip(left, right, strict=True))
+    try:
+        return bool(np.isclose(float(asked), float(told), rtol=1e-6, atol=0.0, equal_nan=True))
+    except (TypeError, ValueError):
+        return str(asked).lower().replace("_", "") == str(told).lower().replace("_", "")

@@ -1,0 +1,205 @@
+"""The native parameters of every engine and method: asked of all engines side by side, kept by package version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import as_completed
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity.engines.worker import Setting, answer_question, start
+from parity.errors import NothingCompared
+from parity.probe_data import PROBE, SEED, probe_data, train_rows
+from parity.spec.models import Leekasso, Specification, plain
+from parity.spec.screen import neutral_screen
+from parity.study.executor import RUN_FOLDER, environ_of, new_server, one_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pebble import ProcessPool
+
+    from parity.engines.sheet import Engine
+
+Plain = dict[str, Any]
+
+ASK_SECONDS = 180.0
+"R's Keras takes 14 s to load on a busy machine and H2O's largest network a few to train; past this something hangs."
+
+IMPORTED_AS = {"scikit-learn": "sklearn"}
+"Distribution -> the package that it brings, where they have other names."
+
+TOGETHER = {"h2o": "r", "keras-tensorflow": "r-keras"}
+"Runtime -> one whose process can answer for it as well: what takes long is loading R and TensorFlow, once is enough."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """One engine's native parameters under one method.
+
+    rows: what its `defaults` answered; reason: why there are none.
+    """
+
+    engine: str
+    method: str
+    versions: dict[str, str]
+    rows: tuple[Plain, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One engine's defaults under one method, still to be asked."""
+
+    engine: Engine
+    method: str
+    spec: Specification
+    versions: dict[str, str]
+    overrides: Plain = field(default_factory=dict)
+    "Native arguments that replace the translated ones."
+
+    @property
+    def key(self) -> str:
+        """Sha256 of what the answer depends on."""
+        identity = [self.engine.id, self.versions, places(self.engine), plain(self.spec), probe_data().sha256]
+        identity += [self.overrides] if self.overrides else []
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where tables and probes are kept: $PARITY_CACHE, else the user's cache folder."""
+    if given := os.environ.get("PARITY_CACHE"):
+        return Path(given).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("parity")
+
+
+def tables(
+    questions: Sequence[Question], *, fresh: bool = False, watch: Callable[[Question], object] = lambda question: None
+) -> list[Table]:
+    """The tables that were asked for, in that order; from the cache unless `fresh`. `watch` is told of each answer.
+
+    An engine that fails has a table without rows and with the reason, which is not kept.
+    """
+    folder = cache_folder() / "defaults"
+    known = {} if fresh else {q.key: rows for q in questions if (rows := _kept(folder / f"{q.key}.json")) is not None}
+    missing = [question for question in questions if question.key not in known]
+    answers = _ask_all(missing, watch) if missing else {}
+    for question in missing:
+        answer = answers[question.key]
+        if not isinstance(answer, str):
+            known[question.key] = answer
+            _keep(folder / f"{question.key}.json", answer)
+    return [
+        Table(q.engine.id, q.method, q.versions, tuple(known[q.key]))
+        if q.key in known
+        else Table(q.engine.id, q.method, q.versions, (), reason=str(answers[q.key]))
+        for q in questions
+    ]
+
+
+def fit_options(question: Question) -> Plain:
+    """One seed for all engines, and the neutral screen's columns for those without a screen."""
+    options: Plain = {"seed": SEED, "overrides": question.overrides}
+    spec = question.spec
+    if isinstance(spec, Leekasso) and question.engine.screen == "neutral":
+        rows = train_rows()
+        options["selected"] = [rows["features"][i] for i in neutral_screen(spec, rows["x"], rows["y"])]
+    return options
+
+
+def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object]) -> dict[str, list[Plain] | str]:
+    """Rows by key, or the reason why there are none. One process for engines that load the same things."""
+    answers: dict[str, list[Plain] | str] = {}
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        runtime = question.engine.runtime
+        groups.setdefault(TOGETHER.get(runtime, runtime), []).append(question)
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        temporary = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
+        on_server = [question for question in questions if question.engine.runtime == "h2o"]
+        server = stack.enter_context(new_server(folder)) if on_server else None
+        if server is not None:
+            server.start()  # it boots while the others answer
+        asked: dict[Future[Any], Question] = {}
+        pools = {name: _pool(members, folder) for name, members in groups.items()}
+        try:
+            for name, members in groups.items():
+                asked |= {_schedule(pools[name], q, None): q for q in members if q not in on_server}
+            if server is not None:
+                try:
+                    server.ready()
+                    address = server.address
+                    asked |= {_schedule(pools[TOGETHER["h2o"]], q, address): q for q in on_server}
+                except (NothingCompared, OSError) as error:
+                    answers |= {question.key: str(error) for question in on_server}
+            for future in as_completed(asked):
+                answers[asked[future].key] = _answer(future)
+                watch(asked[future])
+        finally:
+            for pool in pools.values():
+                pool.stop()
+                pool.join()
+    return answers
+
+
+def _pool(members: Iterable[Question], folder: Path) -> ProcessPool:
+    from pebble import ProcessPool
+
+    environ: dict[str, str] = {"TMPDIR": str(folder)}
+    for runtime in dict.fromkeys(question.engine.runtime for question in members):
+        environ |= environ_of(runtime)
+    setting = Setting(environ, PROBE, np.empty(0, np.int64), folder / "worker")
+    return ProcessPool(
+        max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
+    )
+
+
+def _schedule(pool: ProcessPool, question: Question, server: Plain | None) -> Future[Any]:
+    options = {**fit_options(question), "server": server}
+    arguments = [question.engine.id, "defaults", plain(question.spec), train_rows(), options]
+    future: Future[Any] = pool.schedule(answer_question, args=arguments, timeout=ASK_SECONDS)
+    return future
+
+
+def _answer(future: Future[Any]) -> list[Plain] | str:
+    try:
+        rows: list[Plain] = future.result()
+    except Exception as error:  # whatever its framework raises, or the end of its process
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return rows
+
+
+def _kept(path: Path) -> list[Plain] | None:
+    with suppress(OSError, ValueError):
+        rows: list[Plain] = json.loads(path.read_text())
+        return rows
+    return None
+
+
+def places(engine: Engine) -> dict[str, str]:
+    """Where each Python package of an engine would be imported from: a copy of the same version may be another one."""
+    found = {name: find_spec(IMPORTED_AS.get(name, name)) for name in engine.packages}
+    return {name: str(spec.origin) for name, spec in found.items() if spec and spec.origin}
+
+
+def _keep(path: Path, rows: list[Plain]) -> None:
+    """Write so that a reader never sees half of it; a cache that cannot be written costs time, not the answer."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(rows))
+        partial.replace(path)

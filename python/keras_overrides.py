@@ -1,0 +1,37 @@
+"""Which of Keras' functions a native argument goes to that replaces a translated one."""
+
+from __future__ import annotations
+
+import inspect
+
+from parity.engines.contract import Plain
+from parity.errors import unknown
+
+GIVEN = ("self", "kwargs", "units", "x", "y", "name", "callbacks")
+"Arguments that the engine gives itself and no override replaces."
+
+
+def with_overrides(parts: Plain, overrides: Plain, optimizer: str | None) -> str | None:
+    """Merge the overrides into `parts`; the class of the optimizer, compile's own where its arguments need a name."""
+    import keras
+
+    default = inspect.signature(keras.Model.compile).parameters["optimizer"].default
+    each = type(keras.optimizers.get(optimizer or default))
+    room = room_for(each)
+    for name, value in overrides.items():
+        part = next((part for part in room if name in room[part]), None)
+        if part is None:
+            raise ValueError(str(unknown("argument", name, set().union(*room.values()), "Keras")))
+        parts[part] = {**parts[part], name: value}
+    return each.__name__ if optimizer or parts["optimizer"] else None
+
+
+def room_for(optimizer: type) -> dict[str, set[str]]:
+    """Names that an override can set, by the part that it goes to: the first that takes the name."""
+    import keras
+
+    functions = {"optimizer": optimizer, "compile": keras.Model.compile, "fit": keras.Model.fit}
+    room: dict[str, set[str]] = {}
+    for part, function in {**functions, "dense": keras.layers.Dense}.items():
+        room[part] = set(inspect.signature(function).parameters).difference(GIVEN, *room.values())
+    return room
