@@ -50,8 +50,9 @@ test-python:
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)
 
-bench: setup ## wall time of parity against a plain R script of the same experiment (minutes)
+bench: setup ## wall times: parity against a plain R script of 2017, and its table of defaults (minutes)
 	$(PYTHON) benchmarks/leek2017/run.py
+	$(PYTHON) benchmarks/defaults/run.py
 
 wheel: setup-test ## dist/*.whl, R files included
 	$(PYTHON) -m build --wheel

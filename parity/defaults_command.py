@@ -80,7 +80,7 @@ def show_defaults(
             changes = _since(before, found, engine_ids, method)
         elif against is not None:
             changes = _elsewhere(against, found)
-    rerun = shlex.join(["parity", "defaults", *sys.argv[2:]])
+    rerun = shlex.join(["parity", "defaults", *_without_outputs(sys.argv[2:])])
     document = defaults_document(found, named, describe(), diffs=diffs, changes=changes, rerun=rerun)
     if lock:
         _write_lock(lock_file, found, quiet)
@@ -93,6 +93,18 @@ def show_defaults(
     if not quiet and json_to != "-":
         _print(document, method, parameters, against or str(lock_file), lock, html_to)
     return CHANGED if check and document["changes"]["changes"] else DONE
+
+
+def _without_outputs(words: Sequence[str]) -> list[str]:
+    """The words of a command line that say what is asked, and not where it is written."""
+    kept = []
+    remaining = iter(words)
+    for word in remaining:
+        if word in ("--json", "--html"):
+            next(remaining, None)
+        elif word != "--quiet" and not word.startswith(("--json=", "--html=")):
+            kept.append(word)
+    return kept
 
 
 def _refuse_together(given: dict[str, object]) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 WRAPPERS = (
     ("mlp-leek", "r-keras3", "py-keras-tensorflow"),
-    ("mlp-beam", "r-keras3", "py-keras-tensorflow"),
     ("mlp-leek", "r-h2o", "py-h2o"),
     ("leekasso-glm", "r-h2o", "py-h2o"),
 )

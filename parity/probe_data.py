@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 TRAIN, TEST = 40, 200
 "Rows of each: enough for two batches of 32 and few enough for a thousand fits of every engine."
 
+FEW = 10
+"Rows on which a network is trained only to read back its parameters, of which none depends on the data."
+
 SEED = 20170525
 "What engines draw by themselves starts from it in every probe."
 
@@ -75,6 +78,15 @@ def train_rows() -> dict[str, Any]:
     data, draw = probe_data(), probe_draws().train[0]
     x, y = np.asarray(data.x[draw.rows], dtype=np.float64), data.y[draw.rows].astype(np.int64)
     return {"x": x, "y": y, "features": list(data.features), "rows": draw.rows}
+
+
+def few_rows() -> dict[str, Any]:
+    """FEW of the training rows and as many columns that vary among them: enough to ask a network what it is made of."""
+    rows = train_rows()
+    x = rows["x"][:FEW]
+    columns = np.flatnonzero(x.std(axis=0) > 0)[:FEW]
+    features = [rows["features"][column] for column in columns]
+    return {"x": x[:, columns], "y": rows["y"][:FEW], "features": features, "rows": rows["rows"][:FEW]}
 
 
 def _telling(x: NDArray[np.float64], y: NDArray[np.int8]) -> int:

@@ -182,11 +182,13 @@ def _recalled(searches: Sequence[Callable[[], Search[Any]]], path: Path) -> dict
 
 
 def _with_findings(each: Found, look: Look | None, probes: list[Probe] | None) -> Found:
-    from parity.compare.behaviour import behaviours
+    from parity.compare.behaviour import behaviours, with_cause
     from parity.probe_data import probe_data
 
     epochs = getattr(each.question.spec, "epochs", None)
-    told = None if look is None else tuple(behaviours(look, epochs, len(probe_data().features)))
+    told = None
+    if look is not None:
+        told = tuple(with_cause(behaviours(look, epochs, len(probe_data().features)), probes or (), epochs))
     return Found(each.question, each.table, told, None if probes is None else tuple(probes))
 
 
@@ -204,13 +206,11 @@ def _probing(question: Question, rows: Sequence[Plain], parameters: Sequence[str
     chosen = [row for row in rows if not parameters or row["name"] in parameters]
     data, draws = probe_data(), probe_draws()
     truth = np.asarray(data.y[draws.test])
-    once = {"repeatable": True, "repeat": 0}
-    return lambda: probe(
-        chosen,
-        lambda overrides: _cell(question, "as-is", overrides, once),
-        _cell(question, "as-is", {}, {**once, "repeat": 1}),
-        truth,
-    )
+
+    def fit(overrides: Plain, repeat: int = 0) -> Cell:
+        return _cell(question, "as-is", overrides, {"repeatable": True, "repeat": repeat})
+
+    return lambda: probe(chosen, fit, truth)
 
 
 def _cell(question: Question, form: str, overrides: Plain, observe: Plain) -> Cell:

@@ -53,7 +53,8 @@ def rows_of_estimator(each: Any, asked: Plain, effective: Plain, schema: list[Pl
         effective={own_name(name, names): value for name, value in effective.items()},
         read=READ,
         choices={name: choices(parameter) for name, parameter in server.items()},
-        override=room,
+        # Two fits must not share the name of an object on the server.
+        override=room - {name for name, parameter in server.items() if parameter["type"].startswith("Key<")},
     )
     for found in rows:
         parameter = server.get(found["name"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,10 +18,6 @@ def beside(name: str) -> ModuleType:
     found.loader.exec_module(module)
     return module
 
-
-# Whatever the backend, Keras looks for TensorFlow each time that it describes an object; loading it takes 6 seconds.
-if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-    sys.modules.setdefault("tensorflow", None)
 
 native, replaced = beside("native_calls"), beside("keras_overrides")
 OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}

@@ -100,10 +100,12 @@ def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     x, x_test, selected = prepared(spec, train, test, options)
     model = estimator("glm")(**native_arguments(spec, options)).fit(x, train["y"])
     steps = int(model.n_iter_[0])
+    # Without an intercept LIBLINEAR's is one number and no array.
+    intercept = model.intercept_[0] if model.fit_intercept else 0.0
     return answer(
         probability=model.predict_proba(x_test)[:, 1],
         label=model.predict(x_test),
-        parameters={"coefficients": coefficients_of(model.coef_[0], model.intercept_[0], selected)},
+        parameters={"coefficients": coefficients_of(model.coef_[0], intercept, selected)},
         effective={**model.get_params(), "n_iter_": steps},
         iterations=steps,
         converged=steps < model.max_iter,

@@ -14,7 +14,7 @@ rows_h2o <- function(algorithm, train, columns, arguments, numeric_label) {
   rows <- declared(
     label, h2o_function(algorithm), c(list(x = "columns", y = "label", training_frame = "train"), arguments), in_force,
     told_from,
-    choices = allowed[unlisted], override = known_h2o(algorithm)
+    choices = allowed[unlisted], override = setdiff(known_h2o(algorithm), names(Filter(names_an_object, schema)))
   )
   c(
     lapply(rows, beside_schema, schema = schema),
@@ -50,8 +50,10 @@ told_by_server <- function(algorithm, train, columns, arguments, numeric_label) 
   })
 }
 
-# Models and frames are named anew for every fit.
-is_key <- function(parameter) startsWith(parameter$type, "Key<") && !is.null(parameter[["actual_value"]])
+# Models and frames are named anew for every fit, and two fits must not share a name.
+names_an_object <- function(parameter) startsWith(parameter$type, "Key<")
+
+is_key <- function(parameter) names_an_object(parameter) && !is.null(parameter[["actual_value"]])
 
 server_schema <- function(algorithm) {
   parameters <- server_answer(paste0("ModelBuilders/", algorithm))$model_builders[[algorithm]]$parameters

@@ -187,11 +187,3 @@ coefficients_of <- function(model, selected) {
   # A column that H2O left out (constant) has no coefficient.
   as.list(stats::setNames(coefficients[c("Intercept", selected)], c("(intercept)", selected)))
 }
-
-weights_of <- function(model, layers) {
-  # H2O keeps (out, in).
-  list(
-    weights = lapply(seq_len(layers), function(i) unname(t(as.matrix(h2o::h2o.weights(model, i))))),
-    biases = lapply(seq_len(layers), function(i) as.array(as.matrix(h2o::h2o.biases(model, i))[, 1]))
-  )
-}

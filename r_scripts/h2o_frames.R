@@ -72,3 +72,20 @@ predictions <- function(model, frames) {
   }
   values
 }
+
+# A network's weights as (in, out) matrices, where H2O keeps (out, in), and its biases. Read as the server writes them:
+# the client describes each of these frames first, which takes longer than the rest of a small fit.
+weights_of <- function(model, layers) {
+  list(
+    weights = lapply(seq_len(layers), function(i) unname(t(frame_values(model@model$weights[[i]]$name)))),
+    biases = lapply(seq_len(layers), function(i) as.array(frame_values(model@model$biases[[i]]$name)[, 1]))
+  )
+}
+
+# The numbers of a frame on the server, as a matrix.
+frame_values <- function(key) {
+  connection <- h2o::h2o.getConnection()
+  address <- sprintf("http://%s:%d/3/DownloadDataset?frame_id=", connection@ip, as.integer(connection@port))
+  lines <- readLines(paste0(address, utils::URLencode(key, reserved = TRUE)), warn = FALSE)
+  matrix(scan(text = lines[-1], sep = ",", quiet = TRUE), nrow = length(lines) - 1, byrow = TRUE)
+}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity.compare.probes import same
+from parity.compare.probes import alike, same
 from parity.compare.tolerance import ROUNDING
 from parity.probe_data import FORMS, TRAIN, tested
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from parity.compare.probes import Probe
     from parity.study.cells import Cell
     from parity.study.explore import Search
     from parity.study.store import Result
@@ -102,6 +104,24 @@ def behaviours(seen: Look, asked_epochs: int | None, features: int) -> list[Beha
     found.append(_precision(fitted))
     found.append(_repeats(seen))
     return sorted(found, key=lambda b: list(BEHAVIOURS).index(b.name))
+
+
+def with_cause(found: list[Behaviour], probes: Sequence[Probe], asked_epochs: int | None) -> list[Behaviour]:
+    """Behaviours with what ended training early, where a probe has shown which change lets it go on to the end."""
+    if asked_epochs is None:
+        return found
+    longer = [
+        f"{p.name} = {trial.value}"
+        for p in probes
+        for trial in p.trials
+        if trial.effect and not alike(p.in_force, asked_epochs) and (trial.effect.iterations[1] or 0) >= asked_epochs
+    ]
+    return [
+        dataclasses.replace(b, evidence=f"{b.evidence}; every epoch is run with {' or with '.join(longer)}")
+        if b.name == "end of training" and b.value.startswith("ended early") and longer
+        else b
+        for b in found
+    ]
 
 
 def _initial(untrained: Result) -> Iterator[Behaviour]:
@@ -211,7 +231,7 @@ def _cut(fitted: Result) -> Behaviour:
     if low > high:
         return Behaviour("label cut", "no single cut", evidence, (("low", low), ("high", high)))
     at_half = low <= 0.5 <= high
-    value = "consistent with 0.5" if at_half else f"between {low:.3g} and {high:.3g}"
+    value = "consistent with 0.5" if at_half else "above 0.5" if low > 0.5 else "below 0.5"
     return Behaviour("label cut", value, evidence, (("low", low), ("high", high)))
 
 

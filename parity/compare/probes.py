@@ -70,11 +70,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A second change under which an inert parameter has an effect."""
+    """What else has to be changed for an inert parameter to have an effect."""
 
-    name: str
-    value: Any
-    effect: Effect | None
+    settings: Plain
+    "Native name -> value."
+    effect: Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +99,25 @@ class Probe:
         return max(live, key=lambda t: t.effect.probability if t.effect else 0.0) if live else next(iter(ran), None)
 
 
-Fit = Callable[[Plain], "Cell"]
-"The cell of this engine, method and data under these overrides, in repeatable mode."
+Fit = Callable[..., "Cell"]
+"fit(overrides, repeat=0): the cell of this engine, method and data under these overrides, in repeatable mode."
 
 
-def probe(rows: Sequence[Plain], fit: Fit, again: Cell, truth: np.ndarray[Any, Any]) -> Search[list[Probe]]:
+def probe(rows: Sequence[Plain], fit: Fit, truth: np.ndarray[Any, Any]) -> Search[list[Probe]]:
     """The probes of one engine and method: one for each row that an override can set.
 
-    again: the same cell as fit({}), fitted a second time: where the two differ nothing can be told from a difference.
-    truth: (n_test,) labels of the test rows.
+    Where two identical fits differ, nothing can be told from a difference. truth: (n_test,) labels of the test rows.
     """
-    base_cell = fit({})
+    base_cell, again = fit({}), fit({}, repeat=1)
     results = yield [base_cell, again]
     base, repeat = results[base_cell.key], results[again.key]
-    settable = [row for row in rows if row["override"]]
+    told = base.facts.get("effective") or {}
+    # What makes fits repeatable is in force in every probe.
+    settable = [
+        {**row, "effective": told[row["name"]]} if row["effective_from"] and row["name"] in told else row
+        for row in rows
+        if row["override"]
+    ]
     trouble = ""
     if base.status != "done":
         trouble = f"the unchanged fit failed: {base.reason}"
@@ -165,43 +170,67 @@ def _judged(row: Plain, trials: list[Trial]) -> Probe:
 def _gates(
     probes: Sequence[Probe], rows: Sequence[Plain], fit: Fit, truth: np.ndarray[Any, Any]
 ) -> Search[dict[str, Gate]]:
-    """For inert parameters, another parameter's change under which they have an effect.
+    """For inert parameters, another parameter's change under which they have an effect, or two such changes.
 
-    All inert parameters are changed at once beside the second change, and halved where that makes a difference, as in
-    group testing: one fit where nothing wakes, some log2(parameters) where something does. A value that a framework
-    refuses under the second change says nothing, so what stays inert is tried once more with its next value.
+    A value that a framework refuses under the other change says nothing, so what stays inert is tried once more with
+    its next value. Two changes are tried where the first has woken the parameter of the second.
     """
     tried = {p.name: [t.value for t in p.trials if t.outcome == "same"] for p in probes if p.kind == "inert"}
-    seconds = list(_second_changes(probes, rows))
     found: dict[str, Gate] = {}
     spent = 0
     for attempt in range(max(map(len, tried.values()), default=0)):
         values = {name: v[attempt] for name, v in tried.items() if attempt < len(v) and name not in found}
         groups, fits = yield from _jointly_inert(list(values), values, fit)
         spent += fits
-        for start in range(0, len(seconds), GATES_AT_ONCE):
-            tests = [
-                (name, value, members)
-                for name, value in seconds[start : start + GATES_AT_ONCE]
-                for group in groups
-                if (members := [m for m in group if m != name and m not in found])
-            ]
-            while tests and spent < GATE_FITS:
-                cells = [(fit({n: v}), fit({n: v, **{m: values[m] for m in members}})) for n, v, members in tests]
-                spent += len(cells)
-                results = yield [cell for pair in cells for cell in pair]
-                halves = []
-                for (name, value, members), (alone, together) in zip(tests, cells, strict=True):
-                    before, after = results[alone.key], results[together.key]
-                    if before.status != "done" or (after.status == "done" and same(before, after)):
-                        continue
-                    if len(members) > 1:
-                        middle = len(members) // 2
-                        halves += [(name, value, members[:middle]), (name, value, members[middle:])]
-                    elif after.status == "done" and members[0] not in found:
-                        found[members[0]] = Gate(name, value, effect(before, after, truth))
-                tests = [(n, v, left) for n, v, m in halves if (left := [each for each in m if each not in found])]
+        alone = [{name: value} for name, value in _second_changes(probes, rows)]
+        both = [{**gate.settings, name: value} for name, gate in found.items() for value in tried[name]]
+        for changes in (alone, both):
+            for start in range(0, len(changes), GATES_AT_ONCE):
+                spent += yield from _woken(changes[start : start + GATES_AT_ONCE], groups, values, found, fit, truth)
+                if spent > GATE_FITS:
+                    return found
     return found
+
+
+def _woken(
+    changes: list[Plain],
+    groups: list[list[str]],
+    values: Plain,
+    found: dict[str, Gate],
+    fit: Fit,
+    truth: np.ndarray[Any, Any],
+) -> Search[int]:
+    """Add to `found` what each change wakes; returns the fits that it took.
+
+    All inert parameters of a group are changed at once beside the change, and halved where that makes a difference, as
+    in group testing: one fit where nothing wakes, some log2(parameters) where something does.
+    """
+    spent = 0
+    tests = [
+        (change, [m for m in group if m not in change and m not in found]) for change in changes for group in groups
+    ]
+    while tests := [(change, members) for change, members in tests if members]:
+        cells = [(fit(change), fit({**change, **{m: values[m] for m in members}})) for change, members in tests]
+        spent += len(cells)
+        results = yield [cell for pair in cells for cell in pair]
+        halves, woken = [], []
+        for (change, members), (alone, together) in zip(tests, cells, strict=True):
+            before, after = results[alone.key], results[together.key]
+            if before.status != "done" or (after.status == "done" and same(before, after)):
+                continue
+            if len(members) > 1:
+                middle = len(members) // 2
+                halves += [(change, members[:middle]), (change, members[middle:])]
+            elif after.status == "done":
+                woken.append((change, members[0], before, after))
+        # The change itself may have made the fit a matter of chance.
+        repeats = [fit(change, repeat=1) for change, *_ in woken]
+        again = yield repeats
+        for (change, member, before, after), repeat in zip(woken, repeats, strict=True):
+            if member not in found and again[repeat.key].status == "done" and same(before, again[repeat.key]):
+                found[member] = Gate(change, effect(before, after, truth))
+        tests = [(change, [m for m in members if m not in found]) for change, members in halves]
+    return spent
 
 
 def _second_changes(probes: Sequence[Probe], rows: Sequence[Plain]) -> Iterator[tuple[str, Any]]:
@@ -312,6 +341,8 @@ def _by_type(value: Any, listed: bool) -> Iterator[Any]:
             yield not value
         case int():
             yield from (1, 5, -1) if value == 0 else (max(1, value // 2), 1, value * 2, 0)
+        case float() if value.is_integer() and abs(value) > 1:
+            yield from _by_type(int(value), listed)  # R writes whole numbers as doubles
         case float():
             yield from (0.5, 0.001, -1.0, 10.0) if value == 0 else (value / 10, value * 10, value * 1e6, 0.0)
         case [*numbers] if numbers and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):

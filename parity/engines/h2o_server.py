@@ -34,6 +34,8 @@ POLL_SECONDS = 0.05
 JVM_OPTIONS = ("-XX:+UseParallelGC", "-Xms1g", "-Dsys.ai.h2o.heartbeat.benchmark.enabled=false")
 """80 small networks cost 95 CPU seconds on two cores as Java comes and 82 with the parallel collector and a heap that
 need not grow first; the server's own benchmark of the machine takes 3 more. None of them changes a result."""
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"For a server that trains a handful of small models: compiling well takes longer than what is compiled would save."
 PORTS = 20
 "Pairs of ports to try before giving up; another process may take one between our look and the JVM's."
 
@@ -46,8 +48,10 @@ class H2OServer:
     they have reached this server and no other.
     """
 
-    def __init__(self, jar: Path, java: str = "java", folder: Path | None = None) -> None:
-        self._jar, self._java, self._parent = jar, java, folder
+    def __init__(
+        self, jar: Path, java: str = "java", folder: Path | None = None, options: tuple[str, ...] = JVM_OPTIONS
+    ) -> None:
+        self._jar, self._java, self._parent, self._options = jar, java, folder, options
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -87,7 +91,7 @@ class H2OServer:
         command = [
             *dies_with_us,
             self._java,
-            *JVM_OPTIONS,
+            *self._options,
             f"-Djava.io.tmpdir={folder}",
             *("-jar", str(self._jar)),
             *("-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(self.port)),

@@ -50,7 +50,7 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen", "names")
+_KEYS = (*_REQUIRED, "screen", "names", "without")
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -76,6 +76,8 @@ class Engine:
     "Capability -> True, False, or a reason in words."
     names: tuple[str, ...] = ()
     "Tables of names.toml that tell what its native parameters are called in the glossary."
+    without: tuple[str, ...] = ()
+    "Python packages that its framework loads where it finds them, and that no fit needs."
 
 
 def engines() -> dict[str, Engine]:
@@ -162,9 +164,10 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         _one_of("screen", screen, SCREENS, where)
     elif set(table["fits"]) != {"mlp"}:
         raise RequestError(f"{where} fits a Leekasso and lacks the key 'screen' ({' or '.join(SCREENS)})")
-    names = table.get("names", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RequestError(f"names in {where} is {names!r}; write a list of tables of names.toml")
+    for key, what in (("names", "tables of names.toml"), ("without", "Python packages")):
+        listed = table.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise RequestError(f"{key} in {where} is {listed!r}; write a list of {what}")
     return Engine(
         id=id,
         language=table["language"],
@@ -175,7 +178,8 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         summary=table["summary"],
         packages=_packages(table["packages"], where),
         capabilities=_capabilities(table["capabilities"], where),
-        names=tuple(names),
+        names=tuple(table.get("names", [])),
+        without=tuple(table.get("without", [])),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
+import importlib.abc
 import importlib.util
 import multiprocessing
 import os
@@ -12,8 +14,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +58,8 @@ class Setting:
     source: Source
     test: NDArray[np.int64]
     log: Path
+    nice: int = 0
+    "How much it yields to other processes."
 
 
 _setting: Setting | None = None
@@ -66,6 +73,7 @@ def start(setting: Setting) -> None:
     global _setting
     _setting = setting
     os.environ.update(setting.environ)
+    os.nice(setting.nice)
     # What frameworks print goes to a log; the terminal belongs to the parent.
     log = os.open(setting.log.with_suffix(f".{os.getpid()}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
@@ -115,7 +123,8 @@ def fit(task: Task) -> Plain:
     _leave_at_once()
     loaded = time.perf_counter()
     try:
-        answer = functions["fit"](plain(spec), train, test, options)
+        with without(sheet.without):
+            answer = functions["fit"](plain(spec), train, test, options)
     except Exception as error:  # whatever a framework raises is what it did with this cell
         seconds = time.perf_counter() - loaded
         reason = f"{type(error).__name__}: {error}".strip()
@@ -241,4 +250,33 @@ def _test_rows() -> Plain:
 
 def answer_question(engine_id: str, question: str, *arguments: Any) -> Any:
     """What an engine's `translate` or `defaults` returns, as JSON-ready data."""
-    return jsonable(engine_functions(engine(engine_id))[question](*arguments))
+    sheet = engine(engine_id)
+    with without(sheet.without):
+        return jsonable(engine_functions(sheet)[question](*arguments))
+
+
+class _NotInstalled(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds packages and cannot load them: some code only asks whether there is one, and must get an answer."""
+
+    def __init__(self, packages: tuple[str, ...]) -> None:
+        self._packages = packages
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in self._packages else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ModuleNotFoundError(f"No module named {module.__name__!r}", name=module.__name__)
+
+
+@contextlib.contextmanager
+def without(packages: tuple[str, ...]) -> Iterator[None]:
+    """Let packages that are not loaded yet look as if they were not installed.
+
+    Keras loads whatever it finds of the other backends, plotting and tables, and half of its start goes there.
+    """
+    finder = _NotInstalled(packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)

@@ -212,10 +212,13 @@ def _why(table: Plain, parameter: Plain) -> Shown:
     if gate is None:
         return _absent("No second change was found under which it has an effect")
     # Overrides go by bare name; where two functions have one of that name, the probed one is what the override sets.
-    named = sorted((p for p in table["parameters"] if p["name"] == gate["name"]), key=lambda p: p["probe"] is None)
-    is_now = f" while {gate['name']} is {_worded(named[0]['in_force'])}" if named else ""
-    size = f" (effect {_size(gate['effect']['probability'])})" if gate["effect"] else ""
-    return Shown(f"inert{is_now}; live with {gate['name']} = {_worded(gate['value'])}{size}")
+    rows = sorted(table["parameters"], key=lambda p: p["probe"] is not None)
+    in_force = {p["name"]: p["in_force"] for p in rows}
+    now = [f"{name} is {_worded(in_force[name])}" for name in gate["settings"] if name in in_force]
+    live = [f"{name} = {_worded(value)}" for name, value in gate["settings"].items()]
+    is_now = f" while {' and '.join(now)}" if now else ""
+    size = _size(gate["effect"]["probability"])
+    return Shown(f"inert{is_now}; live with {' and '.join(live)} (effect {size})")
 
 
 def _flags(parameter: Plain) -> Iterable[str]:

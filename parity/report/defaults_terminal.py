@@ -144,8 +144,8 @@ def _probe_words(probe: Plain | None) -> str:
         known = "" if probe["matches"] is None else f"; as shipped it is {_value(probe['matches'])}"
         return f"live: {_value(best['value'])} moves predictions by {_size(best['effect']['probability'])}{known}"
     if probe["kind"] == "inert" and probe["gate"]:
-        gate = probe["gate"]
-        return f"inert; live with {gate['name']} = {_value(gate['value'])}"
+        settings = probe["gate"]["settings"]
+        return f"inert; live with {' and '.join(f'{name} = {_value(v)}' for name, v in settings.items())}"
     return f"{probe['kind']}: {_cut(probe['reason'], 60)}" if probe["reason"] else str(probe["kind"])
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from parity.engines.environment import java
 from parity.engines.h2o_server import H2OServer
 from parity.engines.sheet import PACKAGE
+from parity.engines.worker import jsonable
 from parity.errors import RequestError
-from parity.probe_data import train_rows
 from parity.spec.models import plain
 from parity.study.executor import environ_of, one_thread
-from parity.study.tables import ASK_SECONDS, Table, fit_options
+from parity.study.tables import ASK_SECONDS, Table, fit_options, rows_for
 
 if TYPE_CHECKING:
     from parity.study.tables import Question
@@ -116,8 +116,7 @@ def who(python: str, questions: Sequence[Question] = ()) -> Plain:
 
 def _ask(python: str, runtime: str, asked: Sequence[Question], folder: Path, server: Plain | None) -> list[Any]:
     """Rows for each question, or the reason why there are none."""
-    train = {name: getattr(v, "tolist", lambda v=v: v)() for name, v in train_rows().items()}
-    given = [[q.engine.id, plain(q.spec), train, {**fit_options(q), "server": server}] for q in asked]
+    given = [[q.engine.id, plain(q.spec), jsonable(rows_for(q)), {**fit_options(q), "server": server}] for q in asked]
     answer = folder / f"{runtime}.json"
     environ = {**os.environ, **environ_of(runtime), "PYTHONPATH": str(folder), "RETICULATE_PYTHON": python}
     environ.pop("PYTHONHOME", None)

@@ -115,13 +115,13 @@ class Executor:
         self._first: dict[tuple[int, int], int] = {}
         self._outcome = Outcome()
         self._watch: Watcher = lambda cell, result: None
-        self._further: Further = lambda cell, result: ()
+        self._further: Further | None = None
 
     def run(
         self,
         cells: Iterable[Cell],
         watch: Watcher = lambda cell, result: None,
-        further: Further = lambda cell, result: (),
+        further: Further | None = None,
     ) -> Outcome:
         """Fit every cell that is not in the store; `watch` is told of each as it is stored.
 
@@ -188,7 +188,8 @@ class Executor:
         most = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
         work = sum(EXPECTED_SECONDS[cell.spec.family] for cell in phase.queue)
         return ProcessPool(
-            max_workers=min(most, math.ceil(work / WORKER_SECONDS)),
+            # What a search will ask for is not known when it starts.
+            max_workers=most if self._further else min(most, math.ceil(work / WORKER_SECONDS)),
             initializer=start,
             initargs=[
                 Setting(
@@ -301,7 +302,8 @@ class Executor:
         self._outcome.inside += result.facts.get("inside", 0.0)
         self._outcome.overhead += result.facts.get("overhead", 0.0)
         self._watch(cell, result)
-        phase.fresh.extend(self._further(cell, result))
+        if self._further is not None:
+            phase.fresh.extend(self._further(cell, result))
 
     def _task(self, cell: Cell, server: H2OServer | None) -> Task:
         frames = None
@@ -330,13 +332,13 @@ class Executor:
         return "it said nothing"
 
 
-def new_server(folder: Path) -> H2OServer:
+def new_server(folder: Path, *, short_lived: bool = False) -> H2OServer:
     """A server that has not been started; the engines' requirements have been checked before."""
-    from parity.engines.h2o_server import H2OServer
+    from parity.engines.h2o_server import JVM_OPTIONS, SHORT_LIVED, H2OServer
 
     jar, found = h2o_jar(), java()
     assert jar is not None and found is not None
-    return H2OServer(jar, found.path, folder)
+    return H2OServer(jar, found.path, folder, SHORT_LIVED if short_lived else JVM_OPTIONS)
 
 
 def environ_of(runtime: str, device: str = "cpu") -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from parity.engines.worker import Setting, answer_question, start
 from parity.errors import NothingCompared
-from parity.probe_data import PROBE, SEED, probe_data, train_rows
+from parity.probe_data import PROBE, SEED, few_rows, probe_data, train_rows
 from parity.spec.models import Leekasso, Specification, plain
 from parity.spec.screen import neutral_screen
 from parity.study.executor import RUN_FOLDER, environ_of, new_server, one_thread
@@ -39,8 +39,14 @@ ASK_SECONDS = 180.0
 IMPORTED_AS = {"scikit-learn": "sklearn"}
 "Distribution -> the package that it brings, where they have other names."
 
-TOGETHER = {"h2o": "r", "keras-tensorflow": "r-keras"}
-"Runtime -> one whose process can answer for it as well: what takes long is loading R and TensorFlow, once is enough."
+TOGETHER = {"h2o": {"R": "r", "Python": "python"}, "keras-tensorflow": {"Python": "r-keras"}}
+"Runtime and language -> a runtime whose process answers as well: R and TensorFlow take long to load, once is enough."
+
+FIRST = "r"
+"R takes longest to load, and its H2O client waits for it; the others yield to it."
+
+YIELDING = 5
+"How nice the other processes are."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,23 +125,29 @@ def fit_options(question: Question) -> Plain:
     return options
 
 
+def rows_for(question: Question) -> Plain:
+    """The training rows that an engine is asked with."""
+    return train_rows() if isinstance(question.spec, Leekasso) else few_rows()
+
+
 def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object]) -> dict[str, list[Plain] | str]:
     """Rows by key, or the reason why there are none. One process for engines that load the same things."""
     answers: dict[str, list[Plain] | str] = {}
     groups: dict[str, list[Question]] = {}
     for question in questions:
-        runtime = question.engine.runtime
-        groups.setdefault(TOGETHER.get(runtime, runtime), []).append(question)
+        groups.setdefault(_home(question.engine), []).append(question)
     with ExitStack() as stack:
         stack.enter_context(one_thread())
         temporary = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(temporary))
         on_server = [question for question in questions if question.engine.runtime == "h2o"]
-        server = stack.enter_context(new_server(folder)) if on_server else None
+        server = stack.enter_context(new_server(folder, short_lived=True)) if on_server else None
         if server is not None:
             server.start()  # it boots while the others answer
         asked: dict[Future[Any], Question] = {}
-        pools = {name: _pool(members, folder) for name, members in groups.items()}
+        # Where nothing is loaded in the first process, nobody has to yield.
+        yielding = YIELDING if FIRST in groups else 0
+        pools = {name: _pool(members, folder, 0 if name == FIRST else yielding) for name, members in groups.items()}
         try:
             for name, members in groups.items():
                 asked |= {_schedule(pools[name], q, None): q for q in members if q not in on_server}
@@ -143,7 +155,7 @@ def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object])
                 try:
                     server.ready()
                     address = server.address
-                    asked |= {_schedule(pools[TOGETHER["h2o"]], q, address): q for q in on_server}
+                    asked |= {_schedule(pools[_home(q.engine)], q, address): q for q in on_server}
                 except (NothingCompared, OSError) as error:
                     answers |= {question.key: str(error) for question in on_server}
             for future in as_completed(asked):
@@ -156,13 +168,18 @@ def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object])
     return answers
 
 
-def _pool(members: Iterable[Question], folder: Path) -> ProcessPool:
+def _home(engine: Engine) -> str:
+    """The runtime whose process answers for an engine."""
+    return TOGETHER.get(engine.runtime, {}).get(engine.language, engine.runtime)
+
+
+def _pool(members: Iterable[Question], folder: Path, nice: int) -> ProcessPool:
     from pebble import ProcessPool
 
     environ: dict[str, str] = {"TMPDIR": str(folder)}
     for runtime in dict.fromkeys(question.engine.runtime for question in members):
         environ |= environ_of(runtime)
-    setting = Setting(environ, PROBE, np.empty(0, np.int64), folder / "worker")
+    setting = Setting(environ, PROBE, np.empty(0, np.int64), folder / "worker", nice)
     return ProcessPool(
         max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
     )
@@ -170,7 +187,7 @@ def _pool(members: Iterable[Question], folder: Path) -> ProcessPool:
 
 def _schedule(pool: ProcessPool, question: Question, server: Plain | None) -> Future[Any]:
     options = {**fit_options(question), "server": server}
-    arguments = [question.engine.id, "defaults", plain(question.spec), train_rows(), options]
+    arguments = [question.engine.id, "defaults", plain(question.spec), rows_for(question), options]
     future: Future[Any] = pool.schedule(answer_question, args=arguments, timeout=ASK_SECONDS)
     return future
 

@@ -58,7 +58,7 @@ def probe(kind: str, *trials: Plain, reason: str = "", gate: Plain | None = None
 def small_document() -> Plain:
     """Two engines, one that failed and one that cannot run; each kind of row once."""
     read = {"effective_from": "get_params()"}
-    gate = {"name": "solver", "value": "sgd", "effect": {"probability": 0.034, "accuracy": 0, "iterations": [1, 1]}}
+    gate = {"settings": {"solver": "sgd"}, "effect": {"probability": 0.034, "accuracy": 0, "iterations": [1, 1]}}
     rate = {"parameter": "training.rate", "value": 0.004999999888241291, "unit": "step an update"}
     parameters = [
         parameter("X", required=True, given=True, asked="x_train"),

@@ -166,6 +166,20 @@ def test_initial_scale_tells_distributions_and_bounds() -> None:
     assert initial_scale(generator.exponential(size=(100, 100)))["distribution"] == "another shape"
 
 
+def test_the_lock_in_this_repository_holds_for_the_versions_that_it_names(everything: dict) -> None:
+    from parity.compare.lock import compared, frozen, read_lock
+    from parity.study.tables import Table
+
+    lock = read_lock(PACKAGE.parent / "parity.lock")
+    now = frozen(Table(t["engine"], t["method"], t["versions"], tuple(t["parameters"])) for t in everything.values())
+    same = {e: entry for e, entry in lock["engines"].items() if entry["versions"] == now["engines"][e]["versions"]}
+    if not same:
+        pytest.skip("every engine has another version than the lock: `parity defaults --check` says what changed")
+    found = compared({**lock, "engines": same}, now)
+    assert found.compared > 0
+    assert found.changes == ()
+
+
 def test_the_second_look_comes_from_the_cache(parity: Parity, everything: dict) -> None:
     again = parity(
         "defaults", "--json", "-", PARITY_SHEET=str(PACKAGE / "engines" / "engines.toml"), PATH="/usr/bin:/bin"
