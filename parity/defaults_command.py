@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from parity.errors import NothingCompared, RequestError, unknown
-from parity.survey import Progress, diff_of, entries_of
+from parity.survey import Progress, diff_of, entries_of, left_open
 
 if TYPE_CHECKING:
     from parity.compare.lock import Comparison
@@ -59,19 +59,19 @@ def show_defaults(
     before = _locked(lock_file) if check else None
     with _Bar(quiet) as progress:
         questions, idle = questions_of(methods, pair or engine_ids, _overrides_by_engine(override))
+        common: Plain = {
+            "store": store,
+            "jobs": jobs or 0,
+            "progress": progress,
+            "measure": measure or pair is not None,
+        }
         found = Survey(
-            survey(
-                questions,
-                measure=measure or pair is not None,
-                probe=probe,
-                parameters=parameters,
-                store=store,
-                fresh=fresh,
-                jobs=jobs or 0,
-                progress=progress,
-            ),
+            survey(questions, probe=probe, parameters=parameters, fresh=fresh, **common),
             tuple(idle),
         )
+        if pair and (names := left_open(found)):
+            # What a framework chooses by itself is compared once a probe has found out what that is.
+            found = Survey(survey(questions, probe=True, parameters=names, **common), tuple(idle))
         _require_parameters(parameters, found)
         named = {each: entries_of(each) for each in found.found}
         diffs = (diff_of(found, methods[0], *pair),) if pair else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class RequestError(Exception):
@@ -25,3 +26,21 @@ def unknown(what: str, given: str, known: Iterable[str], where: str = "") -> Req
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
     place = f" in {where}" if where else ""
     return RequestError(f"unknown {what} '{given}'{place}; {hint}")
+
+
+def require_keys(table: Any, required: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse what is no table, has a key that is not known, or lacks one that is required.
+
+    >>> require_keys({"fil": "x"}, ["file"], ["file"], "[r-stats]")
+    Traceback (most recent call last):
+    parity.errors.RequestError: unknown key 'fil' in [r-stats]; did you mean 'file'?
+    """
+    if not isinstance(table, dict):
+        raise RequestError(f"{where} is not a table")
+    names = list(known)
+    for key in table:
+        if key not in names:
+            raise unknown("key", key, names, where)
+    for key in required:
+        if key not in table:
+            raise RequestError(f"{where} lacks the key '{key}'")

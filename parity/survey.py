@@ -249,3 +249,16 @@ def diff_of(found: Survey, method: str, left: str, right: str) -> Diff:
 
     sides = [found.of(engine_id, method) for engine_id in (left, right)]
     return diff(*(Side(each.engine, entries_of(each), each.behaviours or ()) for each in sides))
+
+
+def left_open(found: Survey) -> list[str]:
+    """Native names of parameters that a framework chooses itself, of engines that have not been probed."""
+    return sorted(
+        {
+            entry.row["name"]
+            for each in found.found
+            if each.probes is None
+            for entry in entries_of(each)
+            if entry.canonical and entry.is_left_open and entry.row["override"]
+        }
+    )

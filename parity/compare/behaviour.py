@@ -25,6 +25,7 @@ Plain = dict[str, Any]
 
 BEHAVIOURS = {
     "initial weights": "Where training starts decides where a network that is not trained to the end stops.",
+    "output layer": "Two softmax units have twice the weights of one logistic unit, and take other steps.",
     "initial biases": "Biases that do not start at zero move each unit's threshold.",
     "end of training": "A network that stops earlier has done fewer updates than it was asked for.",
     "updates": "More updates at the same rate take a network further from where it started.",
@@ -140,6 +141,8 @@ def _initial(untrained: Result) -> Iterator[Behaviour]:
         + ", ".join(f"{m['distribution']} {m['glorot']:.2f} Glorot = {m['he']:.2f} He" for m in measured),
         (("layers", measured),),
     )
+    units = output["outputs"]
+    yield Behaviour("output layer", f"{units} unit{'s' * (units != 1)}", f"the last weights end in {units}")
     spread = max((float(np.abs(b).max()) for b in biases if b.size), default=0.0)
     every = np.concatenate([np.ravel(b) for b in biases]) if biases else np.zeros(0)
     value = "no biases" if not every.size else _bias_words(biases)
@@ -275,6 +278,9 @@ def _forms(seen: Look) -> Iterator[Behaviour]:
         yield Behaviour("missing value", "the fit is refused", _line(missing.reason))
     elif missing.status == "done" and np.isnan(missing.arrays["probability"]).all():
         yield Behaviour("missing value", "every prediction becomes missing", "no prediction is a number")
+    elif missing.status == "done" and _columns_of(missing) != _columns_of(base):
+        lost = ", ".join(sorted(_columns_of(base) - _columns_of(missing)))
+        yield Behaviour("missing value", "its column is screened out", f"{lost} is no longer among the columns")
     elif missing.status == "done":
         dropped = done("without-first") and gap("missing", seen.forms["without-first"]) < ROUNDING.value
         ignored = gap("missing") < ROUNDING.value
@@ -290,8 +296,13 @@ def _forms(seen: Look) -> Iterator[Behaviour]:
         )
 
 
+def _columns_of(fitted: Result) -> set[str]:
+    """The columns of a linear model; none of a network, which has all."""
+    return set((fitted.facts.get("parameters") or {}).get("coefficients", {}))
+
+
 def _dependence(name: str, moved: float, change: str) -> Behaviour:
-    value = "no effect" if moved == 0 else "rounding only" if moved < ROUNDING.value else "changes the fit"
+    value = "no effect" if moved < ROUNDING.value else "changes the fit"
     return Behaviour(name, value, f"{change}: predictions move by up to {moved:.3g}", (("moved", moved),))
 
 

@@ -51,7 +51,8 @@ class Entry:
     @property
     def is_left_open(self) -> bool:
         """Whether the framework chooses the value and neither it nor a probe has told which."""
-        return is_open(self.row) and (self.probe is None or self.probe.matches is None)
+        chosen = is_open(self.row) or self.value == "auto"
+        return chosen and (self.probe is None or self.probe.matches is None)
 
     @property
     def is_inert(self) -> bool:

@@ -14,7 +14,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from parity.compare.behaviour import BEHAVIOURS
 from parity.engines.environment import comparable
 from parity.engines.sheet import engine
-from parity.errors import RequestError, unknown
+from parity.errors import RequestError, require_keys, unknown
 from parity.spec.study import method_named
 from parity.spec.vocabulary import GLOSSARY
 
@@ -110,14 +110,7 @@ def _gone(entry: Divergence, why: str) -> Finding:
 
 
 def _divergence(id: str, table: Any, where: str) -> Divergence:
-    if not isinstance(table, dict):
-        raise RequestError(f"{where} is not a table")
-    for key in table:
-        if key not in _KEYS:
-            raise unknown("key", key, _KEYS, where)
-    for key in _REQUIRED:
-        if key not in table:
-            raise RequestError(f"{where} lacks the key '{key}'")
+    require_keys(table, _REQUIRED, _KEYS, where)
     method_named(table["method"], where=where)
     if table["what"] not in {*GLOSSARY, *BEHAVIOURS}:
         raise unknown("parameter or behaviour", str(table["what"]), [*GLOSSARY, *BEHAVIOURS], where)

@@ -31,8 +31,10 @@ GATES_AT_ONCE = 12
 CHOICES = 8
 "Values of one enumeration that are tried as a second change; longer ones list names of functions."
 
-GATE_FITS = 600
-"Fits spent on second changes for one engine and method; what is still unexplained then is said to be so."
+GATE_SECONDS = 1200.0
+"Seconds of fitting spent on second changes for one engine and method: ten minutes of two workers."
+
+UNSEARCHED = "the search for what wakes it ended with its time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,8 @@ def probe(rows: Sequence[Plain], fit: Fit, truth: np.ndarray[Any, Any]) -> Searc
         return [Probe(r["function"], r["name"], in_force(r), "not probed", trouble) for r in settable]
     trials = yield from _try_each(settable, base, fit, truth)
     probes = [_judged(row, trials[row["function"], row["name"]]) for row in settable]
-    gates = yield from _gates(probes, settable, fit, truth)
-    return [_with_gate(p, gates.get(p.name)) for p in probes]
+    gates, finished = yield from _gates(probes, settable, fit, truth)
+    return [_with_gate(p, gates.get(p.name), finished) for p in probes]
 
 
 def _try_each(
@@ -169,27 +171,28 @@ def _judged(row: Plain, trials: list[Trial]) -> Probe:
 
 def _gates(
     probes: Sequence[Probe], rows: Sequence[Plain], fit: Fit, truth: np.ndarray[Any, Any]
-) -> Search[dict[str, Gate]]:
+) -> Search[tuple[dict[str, Gate], bool]]:
     """For inert parameters, another parameter's change under which they have an effect, or two such changes.
 
     A value that a framework refuses under the other change says nothing, so what stays inert is tried once more with
-    its next value. Two changes are tried where the first has woken the parameter of the second.
+    its next value. Two changes are tried where the first has woken the parameter of the second. Also returned: whether
+    everything was tried.
     """
     tried = {p.name: [t.value for t in p.trials if t.outcome == "same"] for p in probes if p.kind == "inert"}
     found: dict[str, Gate] = {}
-    spent = 0
+    spent = 0.0
     for attempt in range(max(map(len, tried.values()), default=0)):
         values = {name: v[attempt] for name, v in tried.items() if attempt < len(v) and name not in found}
-        groups, fits = yield from _jointly_inert(list(values), values, fit)
-        spent += fits
+        groups, seconds = yield from _jointly_inert(list(values), values, fit)
+        spent += seconds
         alone = [{name: value} for name, value in _second_changes(probes, rows)]
         both = [{**gate.settings, name: value} for name, gate in found.items() for value in tried[name]]
         for changes in (alone, both):
             for start in range(0, len(changes), GATES_AT_ONCE):
                 spent += yield from _woken(changes[start : start + GATES_AT_ONCE], groups, values, found, fit, truth)
-                if spent > GATE_FITS:
-                    return found
-    return found
+                if spent > GATE_SECONDS:
+                    return found, False
+    return found, True
 
 
 def _woken(
@@ -199,20 +202,20 @@ def _woken(
     found: dict[str, Gate],
     fit: Fit,
     truth: np.ndarray[Any, Any],
-) -> Search[int]:
-    """Add to `found` what each change wakes; returns the fits that it took.
+) -> Search[float]:
+    """Add to `found` what each change wakes; returns the seconds of fitting that it took.
 
     All inert parameters of a group are changed at once beside the change, and halved where that makes a difference, as
     in group testing: one fit where nothing wakes, some log2(parameters) where something does.
     """
-    spent = 0
+    spent = 0.0
     tests = [
         (change, [m for m in group if m not in change and m not in found]) for change in changes for group in groups
     ]
     while tests := [(change, members) for change, members in tests if members]:
         cells = [(fit(change), fit({**change, **{m: values[m] for m in members}})) for change, members in tests]
-        spent += len(cells)
         results = yield [cell for pair in cells for cell in pair]
+        spent += _seconds(results[together.key] for _, together in cells)
         halves, woken = [], []
         for (change, members), (alone, together) in zip(tests, cells, strict=True):
             before, after = results[alone.key], results[together.key]
@@ -248,14 +251,14 @@ def _second_changes(probes: Sequence[Probe], rows: Sequence[Plain]) -> Iterator[
     yield from others
 
 
-def _jointly_inert(names: list[str], values: Plain, fit: Fit) -> Search[tuple[list[list[str]], int]]:
-    """Groups of parameters that change nothing even when all of a group are changed at once; and the fits it took."""
+def _jointly_inert(names: list[str], values: Plain, fit: Fit) -> Search[tuple[list[list[str]], float]]:
+    """Groups of parameters that change nothing even when all of a group are changed at once; and the seconds spent."""
     base = fit({})
-    pending, groups, spent = [names], [], 0
+    pending, groups, spent = [names], [], 0.0
     while pending := [group for group in pending if group]:
         cells = [fit({name: values[name] for name in group}) for group in pending]
-        spent += len(cells)
         results = yield [base, *cells]
+        spent += _seconds(results[cell.key] for cell in cells)
         split: list[list[str]] = []
         for group, cell in zip(pending, cells, strict=True):
             result = results[cell.key]
@@ -267,10 +270,14 @@ def _jointly_inert(names: list[str], values: Plain, fit: Fit) -> Search[tuple[li
     return groups, spent
 
 
-def _with_gate(probe: Probe, gate: Gate | None) -> Probe:
-    if probe.kind != "inert" or gate is None:
+def _seconds(results: Iterable[Result]) -> float:
+    return sum(result.facts.get("seconds") or 0.0 for result in results)
+
+
+def _with_gate(probe: Probe, gate: Gate | None, finished: bool) -> Probe:
+    if probe.kind != "inert" or (gate is None and finished):
         return probe
-    return dataclasses.replace(probe, gate=gate)
+    return dataclasses.replace(probe, gate=gate, reason="" if gate else UNSEARCHED)
 
 
 def compared(name: str, value: Any, base: Result, changed: Result, truth: np.ndarray[Any, Any]) -> Trial:
@@ -319,12 +326,12 @@ def in_force(row: Plain) -> Any:
 def is_open(row: Plain) -> bool:
     """Whether the value in force is the framework's own word for "I choose", or is not told at all.
 
-    A None beside listed values is one of them: no penalty, no weights.
+    A None that was read back, or that stands beside listed values, is one of them: no penalty, no weights.
     """
     value = in_force(row)
     if isinstance(value, str):
         return value.lower().startswith("auto") or value.lower().endswith("default")
-    return value is None and not row["choices"]
+    return value is None and not row["choices"] and not row["effective_from"]
 
 
 def alternatives(row: Plain) -> list[Any]:

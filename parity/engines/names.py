@@ -75,6 +75,8 @@ def canonical(
     unit = known.unit if known.convertible(found.unit, context) else found.unit
 
     def converted(each: Any) -> Any:
+        # Plain data has no infinity: it comes as its name.
+        each = float(each) if each in ("inf", "-inf") else each
         if _word(each) in found.values:
             return found.values[_word(each)]
         if isinstance(each, str):

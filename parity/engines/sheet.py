@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.errors import RequestError, unknown
+from parity.errors import RequestError, require_keys, unknown
 
 PACKAGE = Path(__file__).resolve().parents[1]
 "Folder of the package parity."
@@ -144,12 +144,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
     where = f"[{id}] of {path}"
     if not isinstance(table, dict):
         raise RequestError(f"'{id}' of {path} is not a table; an engine is written as [{id}]")
-    for key in table:
-        if key not in _KEYS:
-            raise unknown("key", key, _KEYS, where)
-    for key in _REQUIRED:
-        if key not in table:
-            raise RequestError(f"{where} lacks the key '{key}'")
+    require_keys(table, _REQUIRED, _KEYS, where)
     for key in ("language", "file", "runtime", "summary"):
         if not isinstance(table[key], str):
             raise RequestError(f"{key} in {where} is {table[key]!r}; it must be a text")

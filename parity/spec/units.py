@@ -118,8 +118,6 @@ PASSES = {
         ("n", "batch_size"),
     ),
     "rows": Unit(lambda rows, n: rows / n, lambda epochs, n: epochs * n, ("n",)),
-    # An iteration looks at every row once; the extra passes of a line search are not counted by the frameworks either.
-    "iterations of a full-batch solver": Unit(lambda iterations: iterations, lambda epochs: epochs),
 }
 
 EPSILON = {

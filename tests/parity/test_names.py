@@ -111,11 +111,11 @@ def test_every_name_in_a_table_of_python_is_an_argument_there(title, key):
         ("r-keras3", "keras3::optimizer_adam", "epsilon", 1e-4, "adaptive.epsilon", 1e-4),
         ("r-liblinear", "LiblineaR::LiblineaR", "bias", 2, "penalty.intercept", 0.25),
         ("r-liblinear", "LiblineaR::LiblineaR", "epsilon", 0.01, "tolerance.gradient_fall", 0.0025),
-        ("r-stats", "stats::glm.control", "maxit", 25, "epochs", 25),
+        ("r-stats", "stats::glm.control", "maxit", 25, "iterations", 25),
     ],
 )
 def test_numbers_come_in_the_unit_of_the_glossary(id, function, name, value, parameter, expected):
-    assert told(id, function, name, value) == (parameter, pytest.approx(expected))
+    assert told(id, function, name, value, adaptive_rate=False) == (parameter, pytest.approx(expected))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_words_come_as_the_glossary_writes_them(id, function, name, value, expec
 
 
 def test_h2os_nesterov_is_a_heavy_ball_and_keras_is_not():
-    ours = told("py-h2o", "H2ODeepLearningEstimator", "nesterov_accelerated_gradient", True)
+    ours = told("py-h2o", "H2ODeepLearningEstimator", "nesterov_accelerated_gradient", True, adaptive_rate=False)
     assert ours == told("py-keras-jax", "SGD", "nesterov", False) == ("nesterov", "heavy-ball")
     assert told("py-keras-jax", "SGD", "nesterov", True) == ("nesterov", "nesterov")
 
