@@ -213,11 +213,13 @@ def test_defaults_tell_declared_asked_and_what_the_server_had_in_force(options):
     assert found["seed"] == [-1, True, 3, 3]
     trained = fit(SMALL, options, seed=3, overrides={"l1": 0.5})["effective"]
     assert {name: value for name, value in trained.items() if rows[name]["effective"] != value} == {}
-    assert [name for name in rows if not rows[name]["override"]] == [
-        "training_frame",
-        "response_column",
-        "ignored_columns",
-    ]
+    import h2o
+
+    schema = h2o.api("GET /3/ModelBuilders/deeplearning")["model_builders"]["deeplearning"]["parameters"]
+    objects = {parameter["name"] for parameter in schema if parameter["type"].startswith("Key<")}
+    assert {"model_id", "checkpoint"} <= objects
+    kept = {"training_frame", "response_column", "ignored_columns", *objects}
+    assert {name for name in rows if not rows[name]["override"]} == kept
     rows = table(defaults(GLM, options, selected=SELECTED), "H2OGeneralizedLinearEstimator")
     trained = fit(GLM, {"server": options["server"]}, selected=SELECTED)["effective"]
     assert (rows["lambda_"]["declared"], rows["lambda_"]["effective"]) == (None, trained["lambda"])
