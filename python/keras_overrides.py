@@ -30,7 +30,9 @@ def room_for(optimizer: type) -> dict[str, set[str]]:
     """Names that an override can set, by the part that it goes to: the first that takes the name."""
     import keras
 
-    functions = {"optimizer": optimizer, "compile": keras.Model.compile, "fit": keras.Model.fit}
+    # On PyTorch an object is of a subclass whose signature tells nothing.
+    public = getattr(keras.optimizers, optimizer.__name__, optimizer)
+    functions = {"optimizer": public, "compile": keras.Model.compile, "fit": keras.Model.fit}
     room: dict[str, set[str]] = {}
     for part, function in {**functions, "dense": keras.layers.Dense}.items():
         room[part] = set(inspect.signature(function).parameters).difference(GIVEN, *room.values())
