@@ -50,6 +50,9 @@ CRASHES = 3
 WORKER_SECONDS = 10.0
 "A worker takes 2 to 8 s to load its framework; one more must find at least this much work."
 
+STALL_SECONDS = 30.0
+"A worker killed with the queue's lock in its hand stops the others; they start, or take a task, within seconds."
+
 WATCH_SECONDS = 0.2
 "How often the parent looks whether the JVM still lives."
 
@@ -87,8 +90,7 @@ class Phase:
 
     runtime: str
     queue: deque[Cell]
-    fresh: deque[Cell] = field(default_factory=deque)
-    "Cells that results have called for; they join the running pool."
+    fresh: deque[Cell] = field(default_factory=deque)  # what results have called for; it joins the running pool
     strikes: Counter[str] = field(default_factory=Counter)
     crashes: int = 0
     trouble: str = ""
@@ -125,8 +127,7 @@ class Executor:
     ) -> Outcome:
         """Fit every cell that is not in the store; `watch` is told of each as it is stored.
 
-        further: the cells that a result calls for. They are fitted by the same pool of processes, so they must be of
-        the runtime that gave the result; the store is not asked for them.
+        further: the cells that a result calls for, of the runtime that gave it; the store is not asked for them.
         On KeyboardInterrupt all processes are ended first; what was finished is in the store.
         """
         cells = list(cells)
@@ -231,8 +232,14 @@ class Executor:
             # Rows go to the server while other runtimes load. A server in trouble is for its own phase to report.
             with suppress(NothingCompared, OSError):
                 self._serve(self._server)
+        busy = time.monotonic()
         while cells:
             finished, _ = wait(cells, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
+            if any(future.running() or future.done() for future in cells):
+                busy = time.monotonic()
+            elif time.monotonic() - busy > STALL_SECONDS:
+                self._give_back(cells, phase, "nothing was taken from the queue any more")
+                return
             if server is not None and not server.alive:
                 self._give_back(cells, phase, "the H2O server died while fitting it")
                 return
@@ -250,9 +257,9 @@ class Executor:
         while queue:
             try:
                 cells[pool.schedule(fit, args=[self._task(queue[0], server)], timeout=self._cell_seconds)] = queue[0]
+                queue.popleft()
             except RuntimeError:  # its processes cannot be started
                 return
-            queue.popleft()
 
     def _receive(self, future: Future[Any], cell: Cell, phase: Phase) -> None:
         from pebble import ProcessExpired
