@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from parity.cli import COMPARISON_FAILED, DONE, typed
 from parity.errors import NothingCompared, RequestError, unknown
 from parity.survey import Progress, diff_of, entries_of, left_open
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from parity.survey import Survey
 
 Plain = dict[str, Any]
-
-DONE, CHANGED = 0, 1
 
 
 def show_defaults(
@@ -44,8 +43,10 @@ def show_defaults(
     quiet: bool,
 ) -> int:
     """`parity defaults`. Exit code 1 where --check finds a change."""
+    from parity.compare.lock import dumped, frozen, read_lock
     from parity.engines.environment import describe
     from parity.report.defaults import defaults_document
+    from parity.report.document import write_text
     from parity.report.terminal import send
     from parity.spec.study import METHODS
     from parity.survey import Survey, questions_of, survey
@@ -56,7 +57,7 @@ def show_defaults(
     methods = [method] if method else list(METHODS)
     if (pair or probe) and method is None:
         raise RequestError(f"name the METHOD whose parameters are wanted, one of: {', '.join(METHODS)}")
-    before = _locked(lock_file) if check else None
+    before = read_lock(lock_file) if check else None
     with _Bar(quiet) as progress:
         questions, idle = questions_of(methods, pair or engine_ids, _overrides_by_engine(override))
         common: Plain = {
@@ -83,16 +84,16 @@ def show_defaults(
     rerun = shlex.join(["parity", "defaults", *_without_outputs(sys.argv[2:])])
     document = defaults_document(found, named, describe(), diffs=diffs, changes=changes, rerun=rerun)
     if lock:
-        _write_lock(lock_file, found, quiet)
+        write_text(dumped(frozen(each.table for each in found.found)), lock_file)
     if json_to:
         send(document, json_to)
     if html_to:
         from parity.report.defaults_html import defaults_html
 
-        html_to.write_text(defaults_html(document), encoding="utf-8")
+        write_text(defaults_html(document), html_to)
     if not quiet and json_to != "-":
         _print(document, method, parameters, against or str(lock_file), lock, html_to)
-    return CHANGED if check and document["changes"]["changes"] else DONE
+    return COMPARISON_FAILED if check and document["changes"]["changes"] else DONE
 
 
 def _without_outputs(words: Sequence[str]) -> list[str]:
@@ -115,7 +116,6 @@ def _refuse_together(given: dict[str, object]) -> None:
 
 def _overrides_by_engine(written: Sequence[str]) -> dict[str, Plain]:
     """ENGINE.NAME=VALUE, as written on the command line, by engine."""
-    from parity.cli import typed
     from parity.engines.sheet import engine
 
     found: dict[str, Plain] = {}
@@ -126,12 +126,6 @@ def _overrides_by_engine(written: Sequence[str]) -> dict[str, Plain]:
             raise RequestError(f"override '{text}' must be written as ENGINE.NAME=VALUE, as in r-h2o.epochs=5")
         found.setdefault(engine(engine_id).id, {})[name] = typed(value)
     return found
-
-
-def _locked(path: Path) -> Plain:
-    from parity.compare.lock import read_lock
-
-    return read_lock(path)
 
 
 def _require_parameters(names: Sequence[str], found: Survey) -> None:
@@ -175,14 +169,6 @@ def _reasons(found: Survey) -> list[tuple[str, str]]:
         *((entry["engine"], entry["reason"]) for entry in found.not_run),
         *((f"{each.engine} {each.method}", each.table.reason) for each in found.found if each.table.reason),
     ]
-
-
-def _write_lock(path: Path, found: Survey, quiet: bool) -> None:
-    from parity.compare.lock import dumped, frozen
-
-    partial = path.with_suffix(path.suffix + ".part")
-    partial.write_text(dumped(frozen(each.table for each in found.found)), encoding="utf-8")
-    partial.replace(path)
 
 
 def _print(
@@ -237,7 +223,7 @@ def show_divergences(ids: Sequence[str], check: bool, store: Path | None, jobs: 
         click.echo(f"{finding.divergence.id}: {finding.verdict} ({finding.detail})")
     if all(finding.verdict == "not run" for finding in findings):
         raise NothingCompared("none of the evidence could be run here; see `parity doctor`")
-    return CHANGED if any(finding.verdict == "gone" for finding in findings) else DONE
+    return COMPARISON_FAILED if any(finding.verdict == "gone" for finding in findings) else DONE
 
 
 class _Bar(Progress):

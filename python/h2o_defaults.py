@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from pathlib import Path
 from typing import Any
 
-from parity.engines.contract import Plain, row
+from parity.engines.contract import Plain, beside, row
 
-# Engine files are loaded by path and belong to no package; so is what they share.
-_found = importlib.util.spec_from_file_location("parity_native_calls", Path(__file__).with_name("native_calls.py"))
-native = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(native)
+native = beside(__file__, "native_calls")
 
 READ = "actual_params of a model trained under this specification"
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, option, recorded
+from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-
-def beside(name: str) -> ModuleType:
-    """A module beside this file: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-native, frames, table = beside("native_calls"), beside("h2o_frames"), beside("h2o_defaults")
+native, frames, table = (
+    beside(__file__, "native_calls"),
+    beside(__file__, "h2o_frames"),
+    beside(__file__, "h2o_defaults"),
+)
 GLM = "H2OGeneralizedLinearEstimator"
 ESTIMATORS = {"lm": GLM, "glm": GLM, "mlp": "H2ODeepLearningEstimator"}
 

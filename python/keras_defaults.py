@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from parity.engines.contract import Plain
+from parity.engines.contract import Plain, beside
 
-
-def beside(name: str) -> ModuleType:
-    """A module beside this file: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-native, watched = beside("native_calls"), beside("keras_first_batch")
+native, watched = beside(__file__, "native_calls"), beside(__file__, "keras_first_batch")
 FIRST_BATCH = "the first batch that {} hands to {}_step"
 CALLBACKS = "what {} tells its callbacks"
 ABSENT = object()

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, option, recorded
+from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-
-def beside(name: str) -> ModuleType:
-    """A module beside this file: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-native, replaced = beside("native_calls"), beside("keras_overrides")
+native, replaced = beside(__file__, "native_calls"), beside(__file__, "keras_overrides")
 OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}
 "Units and loss of the output layer by its activation."
 
@@ -32,7 +20,7 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     try:
         model = network(arguments, train["x"].shape[1])
         room = replaced.room_for(type(model.optimizer))
-        return beside("keras_defaults").rows_of(model, arguments, room, spec["learning_rate_decay"])
+        return beside(__file__, "keras_defaults").rows_of(model, arguments, room, spec["learning_rate_decay"])
     finally:
         # A model without graphs leaves little to collect, and collecting takes most of a second.
         keras.utils.clear_session(free_memory=False)

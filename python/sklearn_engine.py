@@ -7,21 +7,15 @@ import importlib.util
 import inspect
 import math
 import warnings
-from pathlib import Path
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, option, recorded
+from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-
-def beside(name: str) -> Any:
-    """The file of that name beside this one: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-native, said, framework = beside("native_calls"), beside("sklearn_arguments"), beside("sklearn_defaults")
+native, said, framework = (
+    beside(__file__, "native_calls"),
+    beside(__file__, "sklearn_arguments"),
+    beside(__file__, "sklearn_defaults"),
+)
 LOGISTIC = "linear_model.LogisticRegression"
 ESTIMATORS = {"lm": "linear_model.LinearRegression", "glm": LOGISTIC, "liblinear": LOGISTIC}
 ESTIMATORS |= {"mlp": "neural_network.MLPClassifier", "screen": "feature_selection.SelectKBest"}

@@ -6,22 +6,12 @@ import importlib.util
 import inspect
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from parity.engines.contract import Plain, answer, call, option, recorded
+from parity.engines.contract import Plain, answer, beside, call, option, recorded
 from parity.errors import unknown
 
-
-def beside(name: str) -> Any:
-    """The file of that name beside this one: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-native, framework = beside("native_calls"), beside("statsmodels_defaults")
+native, framework = beside(__file__, "native_calls"), beside(__file__, "statsmodels_defaults")
 ESTIMATORS = {"lm": ["OLS"], "glm": ["GLM", "Logit"]}
 "The first is the family's own; an override named `estimator` chooses another."
 CONSTANT = {"has_constant": "add"}

@@ -46,9 +46,6 @@ SAME_SHAPE = 0.001
 FEW_WEIGHTS = 20
 "Fewer weights than this have no distribution that could be told."
 
-DIGITS = 3
-"Significant digits of a measured scale: what a layer's largest weight tells of the bound it was drawn within."
-
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:

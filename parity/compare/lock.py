@@ -18,8 +18,6 @@ Plain = dict[str, Any]
 
 SCHEMA = "parity-lock/1"
 
-LOCK = Path("parity.lock")
-
 ABSENT = "(no such parameter)"
 "Stands for the value of a parameter that one of the two does not have."
 

@@ -29,12 +29,24 @@ small and of the family's kind, for whatever only a fitted object tells.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 Plain = dict[str, Any]
+
+
+def beside(file: str, name: str) -> ModuleType:
+    """The module `name` in the folder of `file`: engine files are loaded by path and belong to no package."""
+    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(file).with_name(f"{name}.py"))
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def option(options: Plain, name: str, otherwise: Any = None) -> Any:

@@ -84,9 +84,14 @@ def document(kind: str, environment: dict[str, Any], content: dict[str, Any]) ->
 
 
 def write(document: dict[str, Any], path: Path) -> None:
-    """Write a document so that a reader never sees half of it."""
+    """Write a document as JSON."""
+    write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file so that a reader never sees half of it."""
     partial = path.with_suffix(path.suffix + ".part")
-    partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity.data import Source
 from parity.engines.worker import Setting, answer_question, start
 from parity.errors import NothingCompared
+from parity.probe_data import PROBE
 from parity.study.executor import environ_of
 
 if TYPE_CHECKING:
+    from pebble import ProcessPool
+
     from parity.engines.sheet import Engine
 
 ASK_SECONDS = 120.0
@@ -23,13 +25,8 @@ ASK_SECONDS = 120.0
 
 def ask(engine: Engine, question: str, *arguments: Any) -> Any:
     """What an engine's `translate` or `defaults` answers. Raises NothingCompared with the reason where it cannot."""
-    from pebble import ProcessPool
-
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        setting = Setting(environ_of(engine.runtime), Source("mnist01"), np.empty(0, np.int64), Path(folder) / "worker")
-        pool = ProcessPool(
-            max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
-        )
+        pool = lone_worker(environ_of(engine.runtime), Path(folder))
         try:
             return pool.schedule(answer_question, args=[engine.id, question, *arguments], timeout=ASK_SECONDS).result()
         except Exception as error:
@@ -37,3 +34,13 @@ def ask(engine: Engine, question: str, *arguments: Any) -> Any:
         finally:
             pool.stop()
             pool.join()
+
+
+def lone_worker(environ: dict[str, str], folder: Path, nice: int = 0) -> ProcessPool:
+    """A pool of one process that answers questions and fits nothing; folder: where its log goes."""
+    from pebble import ProcessPool
+
+    setting = Setting(environ, PROBE, np.empty(0, np.int64), folder / "worker", nice)
+    return ProcessPool(
+        max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -15,13 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from parity.engines.worker import Setting, answer_question, start
+from parity.engines.worker import answer_question
 from parity.errors import NothingCompared
-from parity.probe_data import PROBE, SEED, few_rows, probe_data, train_rows
+from parity.probe_data import SEED, few_rows, probe_data, train_rows
 from parity.spec.models import Leekasso, Specification, plain
 from parity.spec.screen import neutral_screen
+from parity.study.ask import lone_worker
 from parity.study.executor import RUN_FOLDER, environ_of, new_server, one_thread
 
 if TYPE_CHECKING:
@@ -99,18 +97,19 @@ def tables(
     An engine that fails has a table without rows and with the reason, which is not kept.
     """
     folder = cache_folder() / "defaults"
-    known = {} if fresh else {q.key: rows for q in questions if (rows := _kept(folder / f"{q.key}.json")) is not None}
-    missing = [question for question in questions if question.key not in known]
+    paths = {question: folder / f"{question.key}.json" for question in questions}
+    known = {} if fresh else {q: rows for q, path in paths.items() if (rows := _kept(path)) is not None}
+    missing = [question for question in questions if question not in known]
     answers = _ask_all(missing, watch) if missing else {}
     for question in missing:
-        answer = answers[question.key]
+        answer = answers[question]
         if not isinstance(answer, str):
-            known[question.key] = answer
-            _keep(folder / f"{question.key}.json", answer)
+            known[question] = answer
+            _keep(paths[question], answer)
     return [
-        Table(q.engine.id, q.method, q.versions, tuple(known[q.key]))
-        if q.key in known
-        else Table(q.engine.id, q.method, q.versions, (), reason=str(answers[q.key]))
+        Table(q.engine.id, q.method, q.versions, tuple(known[q]))
+        if q in known
+        else Table(q.engine.id, q.method, q.versions, (), reason=str(answers[q]))
         for q in questions
     ]
 
@@ -130,9 +129,9 @@ def rows_for(question: Question) -> Plain:
     return train_rows() if isinstance(question.spec, Leekasso) else few_rows()
 
 
-def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object]) -> dict[str, list[Plain] | str]:
-    """Rows by key, or the reason why there are none. One process for engines that load the same things."""
-    answers: dict[str, list[Plain] | str] = {}
+def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object]) -> dict[Question, list[Plain] | str]:
+    """Rows by question, or the reason why there are none. One process for engines that load the same things."""
+    answers: dict[Question, list[Plain] | str] = {}
     groups: dict[str, list[Question]] = {}
     for question in questions:
         groups.setdefault(_home(question.engine), []).append(question)
@@ -157,9 +156,9 @@ def _ask_all(questions: Sequence[Question], watch: Callable[[Question], object])
                     address = server.address
                     asked |= {_schedule(pools[_home(q.engine)], q, address): q for q in on_server}
                 except (NothingCompared, OSError) as error:
-                    answers |= {question.key: str(error) for question in on_server}
+                    answers |= {question: str(error) for question in on_server}
             for future in as_completed(asked):
-                answers[asked[future].key] = _answer(future)
+                answers[asked[future]] = _answer(future)
                 watch(asked[future])
         finally:
             for pool in pools.values():
@@ -174,15 +173,10 @@ def _home(engine: Engine) -> str:
 
 
 def _pool(members: Iterable[Question], folder: Path, nice: int) -> ProcessPool:
-    from pebble import ProcessPool
-
     environ: dict[str, str] = {"TMPDIR": str(folder)}
     for runtime in dict.fromkeys(question.engine.runtime for question in members):
         environ |= environ_of(runtime)
-    setting = Setting(environ, PROBE, np.empty(0, np.int64), folder / "worker", nice)
-    return ProcessPool(
-        max_workers=1, initializer=start, initargs=[setting], context=multiprocessing.get_context("spawn")
-    )
+    return lone_worker(environ, folder, nice)
 
 
 def _schedule(pool: ProcessPool, question: Question, server: Plain | None) -> Future[Any]:
