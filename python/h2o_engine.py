@@ -21,7 +21,7 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     ready(spec, options)
     family, arguments = spec["family"], native_arguments(spec, options)
     columns = train["features"] if family == "mlp" else list(options["selected"])
-    rows = frames.frames_of(train, {**train, "x": train["x"][:1]}, columns, family == "lm", options)
+    rows = frames.frames_of(train, None, columns, family == "lm", options)
     return table.rows_of(estimator(family), arguments, room_for(family), columns, rows)
 
 

@@ -49,18 +49,23 @@ def known_frame(key: str) -> Any:
     return ATTACHED["frames"][key]
 
 
-def frames_of(train: Plain, test: Plain, columns: list[str], numeric_label: bool, options: Plain) -> Plain:
-    """The frames of a fit, and those to remove after it. Rows that are on the server already are cut out there."""
+def frames_of(train: Plain, test: Plain | None, columns: list[str], numeric_label: bool, options: Plain) -> Plain:
+    """The frames of a fit, and those to remove after it. Rows that are on the server already are cut out there.
+
+    test: None where nothing is predicted.
+    """
     import h2o
     import pandas as pd
 
     rows = option(options, "frames")
     if rows is None:
-        x, x_test = (pd.DataFrame(each["x"], columns=each["features"])[columns] for each in (train, test))
+        x = pd.DataFrame(train["x"], columns=train["features"])[columns]
         # Beside other numbers the client would write 0 and 1 as 0.0 and 1.0, and name the levels so.
         x.insert(0, "label", train["y"].astype(str))
         frame = h2o.H2OFrame(x, column_types={"label": "int" if numeric_label else "enum"})
-        uploaded = h2o.H2OFrame(x_test)
+        if test is None:
+            return {"train": frame, "test": None, "remove": [frame]}
+        uploaded = h2o.H2OFrame(pd.DataFrame(test["x"], columns=test["features"])[columns])
         return {"train": frame, "test": uploaded, "remove": [frame, uploaded]}
     whole = len(columns) == len(train["features"])
     stack, test_rows = known_frame(rows["stack"]), known_frame(rows["test"])

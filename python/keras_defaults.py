@@ -158,7 +158,7 @@ def words(module: Any) -> list[str]:
     for word in dir(module):
         try:
             thing = module.get(word) if word == word.lower() else None
-        except (KeyError, TypeError, ValueError):
+        except (ImportError, KeyError, TypeError, ValueError):
             continue
         if thing is not None:
             found.setdefault(thing if inspect.isfunction(thing) else type(thing), word)

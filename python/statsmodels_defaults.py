@@ -15,15 +15,15 @@ Rows = Callable[..., list[Plain]]
 DATA = ("endog", "exog")
 
 
-def rows_of(model: Any, declared: Rows, asked: Plain, override: dict[str, Collection[str]]) -> list[Plain]:
+def rows_of(
+    model: Any, add_constant: Callable[..., Any], declared: Rows, asked: Plain, override: dict[str, Collection[str]]
+) -> list[Plain]:
     """Rows for what makes a model, fits it and predicts from it, in the order of the calls.
 
     model: the fitted results; declared: `native_calls.declared`; asked, override: its arguments, by function.
     """
-    import statsmodels.api as sm
-
     label, results = type(model.model).__name__, type(getattr(model, "_results", model)).__name__
-    calls: list[tuple[str, Callable[..., Any], Plain]] = [("add_constant", sm.add_constant, {})]
+    calls: list[tuple[str, Callable[..., Any], Plain]] = [("add_constant", add_constant, {})]
     if family := asked[label].get("family") and model.model.family:
         for name, each in (("families", family), ("families.links", family.link)):
             calls.append((f"{name}.{type(each).__name__}", type(each), kept(each, type(each))))

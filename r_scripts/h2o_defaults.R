@@ -32,7 +32,7 @@ told_from <- "the server's account of the trained model"
 
 # What was in force in a model of these rows, by the server's names.
 told_by_server <- function(algorithm, train, columns, arguments, numeric_label) {
-  frames <- frames_of(train, train, columns, numeric_label, list())
+  frames <- frames_of(train, NULL, columns, numeric_label, list())
   # That a column is constant is not what is asked.
   model <- suppressWarnings(do.call(
     h2o_function(algorithm), c(list(x = columns, y = "label", training_frame = frames$train), arguments)

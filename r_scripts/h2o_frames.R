@@ -28,16 +28,16 @@ attach_server <- function(server) {
 }
 
 # The two frames of a fit and the keys to remove afterwards. Where the rows are on the server already they are cut out
-# there.
+# there. test: NULL where nothing is predicted.
 frames_of <- function(train, test, columns, numeric_label, options) {
   rows <- option(options, "frames")
   if (is.null(rows)) {
     label <- if (numeric_label) train$y else factor(train$y, levels = 0:1)
     uploaded <- list(
       train = h2o::as.h2o(data.frame(label = label, train$x[, columns, drop = FALSE], check.names = FALSE)),
-      test = h2o::as.h2o(data.frame(test$x[, columns, drop = FALSE], check.names = FALSE))
+      test = if (!is.null(test)) h2o::as.h2o(data.frame(test$x[, columns, drop = FALSE], check.names = FALSE))
     )
-    return(c(uploaded, list(remove = c(h2o::h2o.getId(uploaded$train), h2o::h2o.getId(uploaded$test)))))
+    return(c(uploaded, list(remove = vapply(Filter(Negate(is.null), uploaded), h2o::h2o.getId, ""))))
   }
   own <- paste0(session$own, "_train")
   slice <- sprintf("(rows %s [%d:%d])", rows$stack, as.integer(rows$first), as.integer(rows$last - rows$first))
