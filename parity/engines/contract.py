@@ -12,6 +12,7 @@ An engine file defines three functions, by these names, in both languages. Plain
 `options`  seed             int or None
            selected         names of the features to use in place of the engine's own screen, or None
            overrides        native arguments that replace the translated ones
+           scores           True: return the statistic that the engine's own screen ranks the columns by as well
            weights          True: return a network's weight arrays as well
            untrained        True: return the network as it starts, with no update done
            repeatable       True: set whatever it takes for two identical fits to agree bit for bit
@@ -20,6 +21,9 @@ An engine file defines three functions, by these names, in both languages. Plain
            server           {"url", "name"} of the H2O server, for engines that need one
            frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server
                             (the training rows are the zero-based half-open range i:j of the stack), or None
+
+The family "linear" (parity.spec.models.Linear) has no screen of its own: its columns are options["selected"], or all of
+them. What an engine cannot express of it, `translate` lists and `fit` refuses with a ValueError.
 
 A row of `defaults` is what `row` returns. The functions stand in the order in which a fit calls them, under the name
 that a user types, all their parameters in the order of the signature (variadic ones are no parameters). `train` is
@@ -104,6 +108,7 @@ def answer(
     converged: bool | None = None,
     updates: int | None = None,
     selected: list[str] | None = None,
+    scores: Plain | None = None,
     trace: list[Plain] | None = None,
 ) -> Plain:
     """What happened in one fit.
@@ -116,6 +121,7 @@ def answer(
     effective: native argument -> value read back from the fitted object.
     iterations: of the solver, or epochs; updates: parameter updates done; None where the framework does not tell.
     selected: names of the features used, where the model screens.
+    scores: {"ranked_by": "statistic" or "p_value", "statistic": (p,), "p_value": (p,)} of the engine's own screen.
     """
     return {
         "probability": probability,
@@ -126,6 +132,7 @@ def answer(
         "converged": converged,
         "updates": updates,
         "selected": selected,
+        "scores": scores,
         "trace": trace,
     }
 

@@ -27,6 +27,7 @@ FAMILIES = {
     "lm": "least squares on 0 and 1",
     "glm": "logistic regression",
     "liblinear": "L2-penalised logistic regression by LIBLINEAR",
+    "linear": "a linear model with its objective pinned: aligned mode",
     "mlp": "dense feed-forward network",
 }
 "What an engine can fit."
@@ -50,7 +51,7 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen", "names", "without")
+_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without")
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -76,6 +77,8 @@ class Engine:
     "Capability -> True, False, or a reason in words."
     names: tuple[str, ...] = ()
     "Tables of names.toml that tell what its native parameters are called in the glossary."
+    solvers: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
+    "Name of an algorithm -> the native arguments that choose it, where an engine has several for one objective."
     without: tuple[str, ...] = ()
     "Python packages that its framework loads where it finds them, and that no fit needs."
 
@@ -157,7 +160,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
     screen = table.get("screen")
     if screen is not None:
         _one_of("screen", screen, SCREENS, where)
-    elif set(table["fits"]) != {"mlp"}:
+    elif set(table["fits"]) - {"mlp", "linear"}:
         raise RequestError(f"{where} fits a Leekasso and lacks the key 'screen' ({' or '.join(SCREENS)})")
     for key, what in (("names", "tables of names.toml"), ("without", "Python packages")):
         listed = table.get(key, [])
@@ -174,6 +177,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         packages=_packages(table["packages"], where),
         capabilities=_capabilities(table["capabilities"], where),
         names=tuple(table.get("names", [])),
+        solvers=_solvers(table.get("solvers", {}), where),
         without=tuple(table.get("without", [])),
     )
 
@@ -184,6 +188,12 @@ def _packages(table: Any, where: str) -> dict[str, str]:
     for name, wanted in table.items():
         if not isinstance(wanted, str) or not _RANGE.fullmatch(wanted):
             raise RequestError(f"package {name} in {where} has the version range {wanted!r}; write it as '>=1.2,<2'")
+    return dict(table)
+
+
+def _solvers(table: Any, where: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(table, dict) or not all(isinstance(arguments, dict) for arguments in table.values()):
+        raise RequestError(f"solvers in {where} must be a table of name = {{ argument = value }}")
     return dict(table)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from parity.data import Data, Source, load
 from parity.engines.sheet import Engine, engine, engine_file
-from parity.spec.models import Leekasso, Specification, plain
+from parity.spec.models import Leekasso, Linear, Specification, plain
 from parity.spec.screen import neutral_screen
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def fit(task: Task) -> Plain:
     }
     if task.observe is not None:
         options |= {"weights": True, **task.observe}
-    if isinstance(spec, Leekasso) and sheet.screen == "neutral":
+    if isinstance(spec, Linear) or (isinstance(spec, Leekasso) and sheet.screen == "neutral"):
         options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
     prepared = time.perf_counter()
     # Loading a framework is the framework's time: the first cell of a worker carries it.

@@ -5,11 +5,12 @@ A field that is None was not written by the experiment's author: in shipped mode
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Mode = Literal["shipped"]
-"shipped: only what the author wrote is set."
+Mode = Literal["shipped", "aligned"]
+"shipped: only what the author wrote is set. aligned: everything that decides the result is pinned on every engine."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,57 @@ class Leekasso:
     def family(self) -> str:
         """The name under which `engines.toml` lists it."""
         return self.model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """One linear model in which all is pinned that decides where its optimum is, and how closely it is to be met.
+
+    It minimises mean loss + l1 * sum(|b|) + l2 / 2 * sum(b^2); the squared loss is halved. Aligned mode makes a
+    Leekasso one of these.
+    """
+
+    loss: Literal["squares", "logistic"]
+    l1: float = 0.0
+    "Lasso: lambda on the mean loss."
+    l2: float = 0.0
+    "Ridge: lambda on the mean loss."
+    intercept: Literal["free", "penalised", "none"] = "free"
+    "penalised: it counts in both penalties as a coefficient does."
+    tolerance: float = 1e-10
+    "Largest component of the objective's gradient at which a solver is to stop."
+    k: int | None = None
+    "Features that the neutral screen keeps; None uses all."
+    screen: Literal["f-test", "welch-like"] = "f-test"
+    ties: Literal["average", "first"] = "average"
+    threshold: float = 0.5
+    "Cut on the predicted value above which a row is labelled 1."
+
+    def __post_init__(self) -> None:
+        for name in ("l1", "l2"):
+            _require(0 <= getattr(self, name) < math.inf, f"Linear {name}", getattr(self, name), "at least 0")
+        _require(0 < self.tolerance < 1, "Linear tolerance", self.tolerance, "between 0 and 1")
+        _require(self.k is None or self.k >= 1, "Linear k", self.k, "at least 1")
+
+    @property
+    def family(self) -> str:
+        """The name under which `engines.toml` lists it."""
+        return "linear"
+
+
+def aligned(spec: Leekasso, n: int) -> Linear:
+    """The aligned form of a Leekasso fitted to n rows: its objective, pinned, on the neutral screen's features."""
+    # LIBLINEAR minimises C * sum(loss) + |b|^2 / 2 with its intercept among the b: 1 / (C * n) on the mean loss.
+    ridge = 1 / (spec.cost * n) if spec.model == "liblinear" and spec.cost is not None else 0.0
+    return Linear(
+        loss="squares" if spec.model == "lm" else "logistic",
+        l2=ridge,
+        intercept="penalised" if ridge else "free",
+        k=spec.k,
+        screen=spec.screen,
+        ties=spec.ties,
+        threshold=spec.threshold,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +137,7 @@ class MLP:
         return "mlp"
 
 
-Specification = Leekasso | MLP
+Specification = Leekasso | Linear | MLP
 
 
 def plain(spec: Specification) -> dict[str, Any]:

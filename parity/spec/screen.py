@@ -6,20 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.errors import RequestError
-from parity.spec.models import Leekasso
+from parity.spec.models import Leekasso, Linear
 
 WELCH_GUARD = 1e-6
 "Added to the denominator of the Welch-like t, as the 2017 rebuttal did: a column that is constant within both classes "
 "then scores high instead of dividing by zero."
 
 
-def neutral_screen(spec: Leekasso, x: NDArray[np.float64], y: NDArray[np.int8]) -> NDArray[np.int64]:
+def neutral_screen(spec: Leekasso | Linear, x: NDArray[np.float64], y: NDArray[np.int8]) -> NDArray[np.int64]:
     """Column numbers that the specification selects, ascending.
 
     x: (n, p). y: (n,) of 0 and 1. With ties "average" a column is kept where the mean rank of its p-value is at most k,
     so that k or fewer columns come back: R's `which(rank(p) <= k)`, except that a column without variance, which has no
     p-value, is never kept. With "first" exactly min(k, p) columns come back.
     """
+    if spec.k is None:
+        return np.arange(x.shape[1])
     badness = -_statistic(spec.screen, np.asarray(x, dtype=np.float64), y)
     # A column without variance has no p-value and comes last, as missing values do in R's rank().
     badness = np.where(np.isnan(badness), np.inf, badness)
