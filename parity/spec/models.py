@@ -25,7 +25,7 @@ class Leekasso:
     screen: Literal["f-test", "welch-like"] = "f-test"
     "f-test: equal-variance two-sample test. welch-like: unpooled, ddof 0, 1e-6 added to the denominator."
     ties: Literal["average", "first"] = "average"
-    "Ranks of tied p-values. average: keep features whose mean rank is at most k, so that fewer or none may be kept."
+    "Ranks of tied p-values. average: keep features whose mean rank is at most k: none, fewer or more than k."
     model: Literal["lm", "glm", "liblinear"] = "lm"
     "lm: least squares on 0/1. glm: logistic regression. liblinear: L2-penalised logistic regression by LIBLINEAR."
     cost: float | None = None

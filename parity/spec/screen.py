@@ -17,8 +17,8 @@ def neutral_screen(spec: Leekasso | Linear, x: NDArray[np.float64], y: NDArray[n
     """Column numbers that the specification selects, ascending.
 
     x: (n, p). y: (n,) of 0 and 1. With ties "average" a column is kept where the mean rank of its p-value is at most k,
-    so that k or fewer columns come back: R's `which(rank(p) <= k)`, except that a column without variance, which has no
-    p-value, is never kept. With "first" exactly min(k, p) columns come back.
+    so that 0 to 2 k - 1 columns come back: R's `which(rank(p) <= k)`, except that a column without variance, which has
+    no p-value, is never kept. With "first" exactly min(k, p) columns come back.
     """
     if spec.k is None:
         return np.arange(x.shape[1])

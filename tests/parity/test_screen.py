@@ -55,9 +55,19 @@ def test_the_rebuttals_welch_like_statistic_is_its_published_formula():
 
 @settings(deadline=None)
 @given(arrays(np.float64, (6, 5), elements=st.integers(0, 3).map(float)), st.integers(1, 5))
-def test_ties_first_always_keeps_k_and_average_never_more(x: np.ndarray, k: int):
+def test_ties_first_always_keeps_k_and_average_at_most_2k_less_one(x: np.ndarray, k: int):
     assert len(neutral_screen(Leekasso(k=k, ties="first"), x, Y)) == k
-    assert len(neutral_screen(Leekasso(k=k), x, Y)) <= k
+    # Features tied at ranks a to b have the mean rank (a + b) / 2: all of them are kept where that is at most k.
+    assert len(neutral_screen(Leekasso(k=k), x, Y)) <= max(2 * k - 1, k)
+
+
+def test_ties_average_can_keep_more_than_k_as_rs_rank_does():
+    # R: which(rank(c(.1, .2, .3, .3, .3)) <= 4) gives all five.
+    best = np.array([0.0, 0, 0, 1, 1, 1])
+    good = np.array([0.0, 0, 1, 1, 1, 1])
+    tied = np.array([0.0, 1, 1, 1, 1, 1])
+    x = np.column_stack([best + 0.1 * good, good, tied, tied, tied])
+    assert neutral_screen(Leekasso(k=4), x, Y).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
