@@ -180,6 +180,41 @@ def defaults(method: str | None, pair: tuple[str, str] | None, **options: Any) -
 
 
 @main.command()
+@click.argument("pair", metavar="[A B]", nargs=-1)
+@click.option("--method", metavar="METHOD", help="A linear method of the study, as leekasso-glm.")
+@click.option("--all", "everything", is_flag=True, help="Every pair of engines under every linear method.")
+@click.option("--study", "study_name", default="leek2017", show_default=True, help="A preset or a study.toml.")
+@click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: the first size).")
+@click.option("--draw", type=int, help="Number of the draw, from 0.")
+@click.option("--draws", type=click.IntRange(1), help="So many draws, in place of one.")
+@click.option("--mode", type=click.Choice(["shipped", "aligned"]), default="shipped", show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+@click.option("--quiet", is_flag=True, help="No progress and no cards.")
+@_json_option
+def solvers(pair: tuple[str, ...], **options: Any) -> int:
+    """Do A and B minimise the same objective on the same features, and do they get there?
+
+    A and B are engines; ENGINE:ALGORITHM names one of an engine's algorithms, as py-sklearn:newton-cg.
+    """
+    from parity.solvers_command import show_solvers
+
+    return show_solvers(pair, **options)
+
+
+@main.command()
+@click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
+@click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+@_json_option
+def certified(engine_ids: tuple[str, ...], json_to: str | None, markdown_to: Path | None, quiet: bool) -> int:
+    """How many digits does each solver get right on NIST's certified least-squares sets?"""
+    from parity.certified_command import show_certified
+
+    return show_certified(engine_ids, json_to, markdown_to, quiet)
+
+
+@main.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--check", is_flag=True, help="Run the evidence of each entry again; exit 1 where it no longer holds.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
@@ -249,6 +284,24 @@ def reproduce(preset: str, quick: bool, out: Path | None, store: Path | None, **
     from parity.commands import reproduce_and_draw
 
     return reproduce_and_draw(preset, quick, out or Path("out") / preset, store, **options)
+
+
+@main.command()
+@click.option("--draws", type=click.IntRange(1), default=30, show_default=True, help="Training draws at each size.")
+@click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: 10, 15, … 85).")
+@click.option(
+    "--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated. py-h2o only so."
+)
+@click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/robustness"), show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+@_json_option
+def robustness(**options: Any) -> int:
+    """Is liblinear more robust than R's lm and glm, as was guessed in 2017, and which cause carries the difference?"""
+    from parity.robustness_command import show_robustness
+
+    return show_robustness(**options)
 
 
 @main.group("store")

@@ -21,7 +21,7 @@ def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: b
     from parity.report.terminal import accuracies, send, shortfalls
 
     rerun = _again(["run", study_name, "--store", str(store)], options)
-    study = _with_options(_study(study_name), options)
+    study = _with_options(study_named(study_name), options)
     done = _run(study, store, quiet=quiet, **options, rerun=rerun)
     if json_to:
         send(done.document, json_to)
@@ -62,8 +62,15 @@ def reproduce_and_draw(
             pictures.append({"title": title, "file": drawn[0].name})
         except CannotDraw as error:
             troubles.append(f"{name}: not drawn ({error})")
+    guess = ""
+    if is_leek:
+        from parity.robustness_command import section
+
+        path, asked = store or out / "parity.sqlite", options["engine_ids"]
+        found, guess = section(study, asked, path, jobs=options["jobs"], quiet=quiet, rerun=rerun)
+        done.document["robustness"] = found
     write(done.document, out / "parity.json")
-    (out / "report.md").write_text(markdown(done.document, pictures))
+    (out / "report.md").write_text(markdown(done.document, pictures) + guess)
     if json_to:
         send(done.document, json_to)
     if not quiet and json_to != "-":
@@ -93,7 +100,8 @@ def _again(words: list[str], options: dict[str, Any]) -> str:
     return shlex.join(["parity", *words])
 
 
-def _study(name: str) -> Study:
+def study_named(name: str) -> Study:
+    """The preset of that name, or the study in a TOML file."""
     from parity.spec.study import PRESETS, preset, read_study
 
     if name in PRESETS:

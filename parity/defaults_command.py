@@ -81,7 +81,7 @@ def show_defaults(
             changes = _since(before, found, engine_ids, method)
         elif against is not None:
             changes = _elsewhere(against, found)
-    rerun = shlex.join(["parity", "defaults", *_without_outputs(sys.argv[2:])])
+    rerun = shlex.join(["parity", "defaults", *without_outputs(sys.argv[2:])])
     document = defaults_document(found, named, describe(), diffs=diffs, changes=changes, rerun=rerun)
     if lock:
         write_text(dumped(frozen(each.table for each in found.found)), lock_file)
@@ -96,7 +96,7 @@ def show_defaults(
     return COMPARISON_FAILED if check and document["changes"]["changes"] else DONE
 
 
-def _without_outputs(words: Sequence[str]) -> list[str]:
+def without_outputs(words: Sequence[str]) -> list[str]:
     """The words of a command line that say what is asked, and not where it is written."""
     kept = []
     remaining = iter(words)

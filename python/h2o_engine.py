@@ -7,10 +7,11 @@ from typing import Any
 
 from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-native, frames, table = (
+native, frames, table, linear = (
     beside(__file__, "native_calls"),
     beside(__file__, "h2o_frames"),
     beside(__file__, "h2o_defaults"),
+    beside(__file__, "h2o_linear"),
 )
 GLM = "H2OGeneralizedLinearEstimator"
 ESTIMATORS = {"lm": GLM, "glm": GLM, "mlp": "H2ODeepLearningEstimator"}
@@ -18,6 +19,8 @@ ESTIMATORS = {"lm": GLM, "glm": GLM, "mlp": "H2ODeepLearningEstimator"}
 
 def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     """Rows for every function that a fit calls; effective values from a fit on `train`. Raises as `fit` does."""
+    if spec["family"] == "linear":
+        return list(linear.defaults(spec, train, options))
     ready(spec, options)
     family, arguments = spec["family"], native_arguments(spec, options)
     columns = train["features"] if family == "mlp" else list(options["selected"])
@@ -27,6 +30,8 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
+    if spec["family"] == "linear":
+        return dict(linear.translate(spec, options))
     name, lm, arguments = ESTIMATORS[spec["family"]], spec["family"] == "lm", native_arguments(spec, options)
     # Beside other numbers the client would write 0 and 1 as 0.0 and 1.0, and name the levels so.
     levels, label = "y_train.astype(str)", "predicted['predict'].astype(int)"
@@ -58,6 +63,8 @@ def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
 
     Raises RuntimeError where another server answers at that address, ValueError for lm and glm without `selected`.
     """
+    if spec["family"] == "linear":
+        return dict(linear.fit(spec, train, test, options))
     ready(spec, options)
     return (fit_mlp if spec["family"] == "mlp" else fit_glm)(spec, train, test, options)
 

@@ -62,7 +62,8 @@ def frames_of(train: Plain, test: Plain | None, columns: list[str], numeric_labe
         x = pd.DataFrame(train["x"], columns=train["features"])[columns]
         # Beside other numbers the client would write 0 and 1 as 0.0 and 1.0, and name the levels so.
         x.insert(0, "label", train["y"].astype(str))
-        frame = h2o.H2OFrame(x, column_types={"label": "int" if numeric_label else "enum"})
+        numbers = "int" if train["y"].dtype.kind in "iub" else "real"
+        frame = h2o.H2OFrame(x, column_types={"label": numbers if numeric_label else "enum"})
         if test is None:
             return {"train": frame, "test": None, "remove": [frame]}
         uploaded = h2o.H2OFrame(pd.DataFrame(test["x"], columns=test["features"])[columns])

@@ -43,11 +43,33 @@ def overridden(arguments: Plain, options: Plain, known: Callable[[], Collection[
     return {**arguments, **overrides}
 
 
+class Code(str):
+    """Python code that stands for an argument which only the data tell, as 1 / (0.1 * n); printed without quotes."""
+
+    __repr__ = str.__str__
+
+
+def evaluated(arguments: Plain, names: Plain) -> Plain:
+    """Native arguments with every `Code` replaced by its value; names: what the code may use."""
+    return {name: eval(value, names) if isinstance(value, Code) else value for name, value in arguments.items()}
+
+
+def printable(arguments: Plain) -> Plain:
+    """Native arguments as plain data: a `Code` as an ordinary text."""
+    return {name: str(value) if isinstance(value, Code) else value for name, value in arguments.items()}
+
+
 def refuse(options: Plain, names: Iterable[str], engine: str) -> None:
     """Raise ValueError for an option that would otherwise be dropped without a word."""
     for name in names:
         if option(options, name, False) is not False:
             raise ValueError(f"the {engine} engine cannot take the option '{name}'")
+
+
+def refuse_gaps(found: Iterable[Plain], engine: str) -> None:
+    """Raise ValueError for the first part of a pinned specification that a translation lists as not expressible."""
+    for gap in found:
+        raise ValueError(f"{engine} cannot express {gap['parameter']}: {gap['reason']}")
 
 
 @contextlib.contextmanager
@@ -133,6 +155,21 @@ def gaps(found: Iterable[tuple[Any, str, str]]) -> list[Plain]:
 def added(rows: Iterable[tuple[str, Any, str]]) -> list[Plain]:
     """What an engine needs and the specification leaves open, from rows (parameter, value, reason)."""
     return [{"parameter": parameter, "value": value, "reason": reason} for parameter, value, reason in rows]
+
+
+def columns(train: Plain, options: Plain) -> list[str]:
+    """The columns of a family "linear": those selected, or all. It has no screen of its own."""
+    return list(option(options, "selected", train["features"]))
+
+
+def values(data: Plain, names: list[str]) -> Any:
+    """The named columns of data["x"]: (n, len(names))."""
+    return data["x"][:, [data["features"].index(name) for name in names]]
+
+
+def columns_comment(options: Plain) -> list[str]:
+    chosen = option(options, "selected")
+    return [] if chosen is None else [f"# x_train and x_test hold only the columns {', '.join(chosen) or '(none)'}"]
 
 
 def scaled(spec: Plain, x_train: Any, x_test: Any) -> tuple[Any, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-native, said, framework = (
+native, said, framework, linear = (
     beside(__file__, "native_calls"),
     beside(__file__, "sklearn_arguments"),
     beside(__file__, "sklearn_defaults"),
+    beside(__file__, "sklearn_linear"),
 )
 LOGISTIC = "linear_model.LogisticRegression"
 ESTIMATORS = {"lm": "linear_model.LinearRegression", "glm": LOGISTIC, "liblinear": LOGISTIC}
@@ -23,6 +24,8 @@ ESTIMATORS |= {"mlp": "neural_network.MLPClassifier", "screen": "feature_selecti
 
 def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     """Rows for every function that the fit calls; effective values are what its own objects say of themselves."""
+    if spec["family"] == "linear":
+        return list(linear.defaults(spec, train, options))
     arguments, network = native_arguments(spec, options), spec["family"] == "mlp"
     rows, model = [], estimator(spec["family"])(**arguments)
     with warnings.catch_warnings(record=True):  # warnings belong to the fit that is asked for
@@ -41,6 +44,8 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
+    if spec["family"] == "linear":
+        return dict(linear.translate(spec, options))
     module, function = ESTIMATORS[spec["family"]].split(".")
     arguments, chosen = native_arguments(spec, options), option(options, "selected")
     own_screen = screens(spec, options)
@@ -69,8 +74,8 @@ def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     """One fit. x: (n, p); probability and label: (n_test,). One class only in `train` is scikit-learn's ValueError."""
     native.refuse(options, ("initial_weights", "row_order", "trace"), "scikit-learn")
     native.refuse(options if spec["family"] != "mlp" else {}, ("untrained",), "scikit-learn")
-    fit_family = {"lm": fit_lm, "mlp": fit_mlp}.get(spec["family"], fit_glm)
-    estimator(spec["family"])  # loads the libraries whose threads are limited
+    fit_family = {"lm": fit_lm, "mlp": fit_mlp, "linear": linear.fit}.get(spec["family"], fit_glm)
+    estimator("lm" if spec["family"] == "linear" else spec["family"])  # loads the libraries whose threads are limited
     with native.repeatable(options):
         return fit_family(spec, train, test, options)
 
@@ -86,6 +91,7 @@ def fit_lm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         # Non-negative least squares finds no rank.
         effective={**model.get_params(), "rank_": getattr(model, "rank_", None)},
         selected=selected,
+        scores=scores_of(spec, train, options),
     )
 
 
@@ -104,6 +110,7 @@ def fit_glm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         iterations=steps,
         converged=steps < model.max_iter,
         selected=selected,
+        scores=scores_of(spec, train, options),
     )
 
 
@@ -152,6 +159,14 @@ def screens(spec: Plain, options: Plain) -> bool:
 
 def screened(spec: Plain, train: Plain) -> Any:
     return estimator("screen")(**said.arguments_screen(spec)).fit(train["x"], train["y"])
+
+
+def scores_of(spec: Plain, train: Plain, options: Plain) -> Plain | None:
+    """What the screen ranks the columns by, where that is asked for and the screen is scikit-learn's."""
+    if not option(options, "scores") or not screens(spec, options):
+        return None
+    screen = screened(spec, train)
+    return {"ranked_by": "statistic", "statistic": screen.scores_, "p_value": screen.pvalues_}
 
 
 def prepared_code(spec: Plain, chosen: list[str] | None) -> list[str]:

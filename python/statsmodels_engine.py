@@ -11,7 +11,11 @@ from typing import Any
 from parity.engines.contract import Plain, answer, beside, call, option, recorded
 from parity.errors import unknown
 
-native, framework = beside(__file__, "native_calls"), beside(__file__, "statsmodels_defaults")
+native, framework, linear = (
+    beside(__file__, "native_calls"),
+    beside(__file__, "statsmodels_defaults"),
+    beside(__file__, "statsmodels_linear"),
+)
 ESTIMATORS = {"lm": ["OLS"], "glm": ["GLM", "Logit"]}
 "The first is the family's own; an override named `estimator` chooses another."
 CONSTANT = {"has_constant": "add"}
@@ -27,6 +31,8 @@ MODULES = {
 
 def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     """Rows for every function that the fit calls; effective values are what the fitted model says of itself."""
+    if spec["family"] == "linear":
+        raise ValueError("statsmodels has no table for the family 'linear': its translation tells what is pinned")
     with warnings.catch_warnings(record=True):  # warnings belong to the fit that is asked for
         model = fitted(spec, train, options)
     estimator, of_model, of_fit = native_arguments(spec, options)
@@ -41,6 +47,8 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test."""
+    if spec["family"] == "linear":
+        return dict(linear.translate(spec, options))
     estimator, of_model, of_fit = native_arguments(spec, options)
     family = {"family": "sm.families.Binomial()"} if estimator == "GLM" else {}
     columns = ", ".join(option(options, "selected", [])) or "that a screen left"
@@ -72,13 +80,14 @@ def translate(spec: Plain, options: Plain) -> Plain:
 def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     """One fit on options["selected"]. x: (n, p); probability and label: (n_test,).
 
-    Raises ValueError without `selected`. What statsmodels itself refuses (a singular matrix in Logit) passes through.
+    Raises ValueError for lm and glm without `selected`. What statsmodels itself refuses (a singular matrix in Logit)
+    passes through.
     """
     native.refuse(options, ("initial_weights", "row_order", "trace", "untrained"), "statsmodels")
     exported("Binomial")  # loads the libraries whose threads are limited
     # scipy's basin-hopping draws from the global generator.
     with native.repeatable(options, seed=option(options, "seed", 0)):
-        return {"lm": fit_lm, "glm": fit_glm}[spec["family"]](spec, train, test, options)
+        return {"lm": fit_lm, "glm": fit_glm, "linear": linear.fit}[spec["family"]](spec, train, test, options)
 
 
 def fit_lm(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:

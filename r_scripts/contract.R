@@ -5,7 +5,8 @@
 #   fit(spec, train, test, options)   what answer() returns, completed by recorded()
 #
 # spec, train, test and options are named lists with the fields that the Python page describes; train$x is an
-# (n, p) numeric matrix whose column names are the features, train$y an integer vector of 0 and 1.
+# (n, p) numeric matrix whose column names are the features, train$y a vector of 0 and 1 (any numbers for a Linear of
+# squared loss).
 
 # The path of a file beside this one.
 beside <- local({
@@ -35,11 +36,11 @@ seed_of <- function(options) option(options, "seed", if (isTRUE(option(options, 
 # What happened in one fit. probability and label have one element per test row; label is exactly what the
 # framework's own predict says, or the specification's cut where it says nothing.
 answer <- function(probability, label, parameters = NULL, effective = list(), iterations = NULL,
-                   converged = NULL, updates = NULL, selected = NULL, trace = NULL) {
+                   converged = NULL, updates = NULL, selected = NULL, scores = NULL, trace = NULL) {
   list(
     probability = as.numeric(probability), label = as.integer(label), parameters = parameters,
     effective = effective, iterations = iterations, converged = converged, updates = updates,
-    selected = selected, trace = trace
+    selected = selected, scores = scores, trace = trace
   )
 }
 
@@ -59,17 +60,43 @@ recorded <- function(fit) {
 # One native call of a translation.
 native_call <- function(fn, ...) list(`function` = fn, arguments = list(...))
 
-# The same from a list of arguments: the one that the fit gives to do.call.
-native_call_with <- function(fn, arguments) do.call(native_call, c(fn, arguments))
+# The same from a list of arguments: the one that the fit gives to do.call. One that is computed from the rows stands
+# as the code that computes it.
+native_call_with <- function(fn, arguments) {
+  written <- lapply(arguments, function(value) if (is.call(value)) code_of(value) else value)
+  do.call(native_call, c(fn, written))
+}
 
 # A native call as R code; `first` and `last` are arguments that stand before and after, as they are to be printed.
 call_code <- function(fn, arguments, first = character(), last = character()) {
-  values <- vapply(arguments, function(value) paste(deparse(value, width.cutoff = 500L), collapse = " "), "")
+  values <- vapply(arguments, code_of, "")
   paste0(fn, "(", paste(c(first, paste(names(values), "=", values, recycle0 = TRUE), last), collapse = ", "), ")")
+}
+
+# A value as R code on one line. deparse() writes 15 digits; where these are another number, all 17 are written.
+code_of <- function(value) {
+  text <- paste(deparse(value, width.cutoff = 500L), collapse = " ")
+  read <- if (is.call(value)) str2lang(text) else if (is.double(value)) eval(str2lang(text), baseenv()) else value
+  if (identical(read, value)) {
+    return(text)
+  }
+  paste(deparse(value, width.cutoff = 500L, control = c("keepNA", "keepInteger", "digits17")), collapse = " ")
+}
+
+# Arguments with those that are code computed from the rows, by the names that they have in the printed code.
+computed <- function(arguments, train, selected) {
+  rows <- list(x_train = train$x, y_train = train$y, selected = selected)
+  lapply(arguments, function(value) if (is.call(value)) eval(value, rows, baseenv()) else value)
 }
 
 # A pinned parameter that the engine has no way to take.
 cannot_express <- function(parameter, reason) list(parameter = parameter, reason = reason)
+
+# Stops a fit of what the engine cannot express, with the parameters and reasons that its translation lists.
+refuse_gaps <- function(gaps) {
+  said <- vapply(gaps, function(gap) paste0(gap$parameter, ": ", gap$reason), "")
+  if (length(said)) stop("this engine cannot fit what is asked. ", paste(said, collapse = ". "), call. = FALSE)
+}
 
 # Something that the engine needs and the specification leaves open.
 added <- function(parameter, value, reason) list(parameter = parameter, value = value, reason = reason)
@@ -139,19 +166,29 @@ signature_choices <- function(default) {
   }
 }
 
+# The columns of a fit, and what colFtests said of all of them where it was asked.
+screen <- function(spec, train, options) screened(spec, train, options)$selected
+
 # The columns of smallest p-value by genefilter's colFtests, as the 2017 script chose them: which(rank(p) <= k).
-# Ties may leave none; a constant column has no p-value and ranks last. `options$selected` names the columns instead.
-screen <- function(spec, train, options) {
-  chosen <- option(options, "selected")
+# Ties may leave none; a constant column has no p-value and ranks last. `options$selected` names the columns instead,
+# and a Linear has no screen. scores: NULL where they are not asked for, and where colFtests chose nothing.
+screened <- function(spec, train, options) {
+  chosen <- option(options, "selected", if (is_linear(spec)) colnames(train$x))
   if (!is.null(chosen)) {
-    return(as.character(chosen))
+    return(list(selected = as.character(chosen), scores = NULL))
   }
-  p_value <- genefilter::colFtests(train$x, factor(train$y))$p.value
-  colnames(train$x)[which(rank(p_value, ties.method = option(spec, "ties", "average")) <= spec$k)]
+  tests <- genefilter::colFtests(train$x, factor(train$y))
+  kept <- which(rank(tests$p.value, ties.method = option(spec, "ties", "average")) <= spec$k)
+  scores <- list(ranked_by = "p_value", statistic = tests$statistic, p_value = tests$p.value)
+  list(selected = colnames(train$x)[kept], scores = if (isTRUE(option(options, "scores"))) scores)
 }
 
 # The screen as R code, and what of it colFtests cannot do.
-screen_code <- function(spec) {
+screen_code <- function(spec, options = list()) {
+  if (is_linear(spec)) {
+    chosen <- option(options, "selected")
+    return(paste("selected <-", if (is.null(chosen)) "colnames(x_train)" else code_of(as.character(chosen))))
+  }
   ties <- if (identical(option(spec, "ties"), "first")) ', ties.method = "first"' else ""
   c(
     "p_value <- genefilter::colFtests(x_train, factor(y_train))$p.value",
@@ -159,9 +196,14 @@ screen_code <- function(spec) {
   )
 }
 
+# The screen as a native call of a translation; a Linear has none.
+screen_calls <- function(spec) {
+  if (!is_linear(spec)) list(native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"))
+}
+
 # Rows of defaults() for what the screen calls; neither function returns anything that tells how it was called.
 screen_rows <- function(spec, options) {
-  if (is.null(option(options, "selected"))) {
+  if (is.null(option(options, "selected")) && !is_linear(spec)) {
     c(
       declared("genefilter::colFtests", genefilter::colFtests, list(x = "x_train", fac = "factor(y_train)")),
       declared("base::rank", rank, list(x = "p_value", ties.method = option(spec, "ties", "average")))
@@ -170,9 +212,25 @@ screen_rows <- function(spec, options) {
 }
 
 screen_gaps <- function(spec, options) {
-  if (is.null(option(options, "selected")) && identical(option(spec, "screen"), "welch-like")) {
+  if (is.null(option(options, "selected")) && !is_linear(spec) && identical(option(spec, "screen"), "welch-like")) {
     list(cannot_express("screen", "colFtests pools the variances of the two classes; it has no Welch-like form"))
   } else {
     list()
   }
+}
+
+# A Linear (parity/spec/models.py) minimises mean loss + l1 * sum(|b|) + l2 / 2 * sum(b^2), the squared loss halved.
+is_linear <- function(spec) spec$family == "linear"
+
+# Whether the predicted value is a mean of the response rather than a probability.
+least_squares <- function(spec) spec$family == "lm" || (is_linear(spec) && spec$loss == "squares")
+
+# The intercept of a Linear's objective: free, penalised or none. Where nothing is penalised, it is free as well.
+intercept_of <- function(spec) {
+  if (spec$intercept == "penalised" && spec$l1 + spec$l2 == 0) "free" else spec$intercept
+}
+
+# Coefficients by feature, the intercept first: 0 where the model has none.
+named_coefficients <- function(intercept, coefficients, selected) {
+  as.list(stats::setNames(c(intercept, coefficients), c("(intercept)", selected)))
 }

@@ -6,6 +6,7 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
 })), "."), "contract.R")), local = TRUE)
 source(beside("h2o_frames.R"), local = TRUE)
 source(beside("h2o_defaults.R"), local = TRUE)
+source(beside("h2o_linear.R"), local = TRUE)
 
 defaults <- function(spec, train, options) {
   attach_server(option(options, "server"))
@@ -13,7 +14,7 @@ defaults <- function(spec, train, options) {
     mlp = rows_h2o("deeplearning", train, colnames(train$x), arguments_mlp(spec, options), numeric_label = FALSE),
     c(screen_rows(spec, options), rows_h2o(
       "glm", train, screen(spec, train, options), arguments_glm(spec, options),
-      numeric_label = spec$family == "lm"
+      numeric_label = least_squares(spec)
     ))
   )
 }
@@ -25,29 +26,27 @@ translate <- function(spec, options) {
 fit <- function(spec, train, test, options) {
   recorded({
     refuse(options, c("initial_weights", "row_order", "trace", if (spec$family != "mlp") "untrained"), "H2O")
+    refuse_gaps(linear_gaps(spec, options))
     attach_server(option(options, "server"))
-    switch(spec$family,
-      lm = ,
-      glm = fit_glm(spec, train, test, options),
-      mlp = fit_mlp(spec, train, test, options)
-    )
+    if (spec$family == "mlp") fit_mlp(spec, train, test, options) else fit_glm(spec, train, test, options)
   })
 }
 
 fit_glm <- function(spec, train, test, options) {
-  selected <- screen(spec, train, options)
+  chosen <- screened(spec, train, options)
+  selected <- chosen$selected
   if (length(selected) == 0) stop("h2o.glm needs a column, and ties left the screen without one", call. = FALSE)
-  frames <- frames_of(train, test, selected, numeric_label = spec$family == "lm", options)
+  frames <- frames_of(train, test, selected, numeric_label = least_squares(spec), options)
   model <- do.call(h2o::h2o.glm, c(
     list(x = selected, y = "label", training_frame = frames$train), arguments_glm(spec, options)
   ))
   predicted <- predictions(model, frames)
+  probability <- if (least_squares(spec)) predicted$predict else predicted$p1
   answer(
-    if (spec$family == "lm") predicted$predict else predicted$p1,
-    if (spec$family == "lm") predicted$predict > spec$threshold else as.character(predicted$predict),
+    probability, if (own_cut(spec)) as.character(predicted$predict) else probability > spec$threshold,
     parameters = list(coefficients = coefficients_of(model, selected)),
     effective = plain_scalars(model@allparameters),
-    iterations = model@model$model_summary$number_of_iterations, selected = selected
+    iterations = model@model$model_summary$number_of_iterations, selected = selected, scores = chosen$scores
   )
 }
 
@@ -70,9 +69,12 @@ fit_mlp <- function(spec, train, test, options) {
 }
 
 arguments_glm <- function(spec, options) {
-  arguments <- list(family = switch(spec$family, lm = "gaussian", glm = "binomial"))
-  arguments$seed <- seed_of(options)
-  overridden(arguments, options, known_h2o("glm"))
+  arguments <- if (is_linear(spec)) {
+    arguments_linear(spec, options)
+  } else {
+    list(family = switch(spec$family, lm = "gaussian", glm = "binomial"), seed = seed_of(options))
+  }
+  overridden(Filter(Negate(is.null), arguments), options, known_h2o("glm"))
 }
 
 arguments_mlp <- function(spec, options) {
@@ -117,32 +119,29 @@ known_h2o <- function(algorithm) setdiff(names(formals(h2o_function(algorithm)))
 
 translate_glm <- function(spec, options) {
   arguments <- arguments_glm(spec, options)
-  least_squares <- spec$family == "lm"
+  columns <- if (is_linear(spec)) "selected" else "colnames(x_train)[selected]"
   list(
-    calls = list(
-      native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"),
-      native_call_with("h2o::h2o.glm", arguments)
-    ),
+    calls = c(screen_calls(spec), list(native_call_with("h2o::h2o.glm", arguments))),
     code = paste(c(
-      screen_code(spec),
-      if (least_squares) "label <- y_train" else "label <- factor(y_train)",
+      screen_code(spec, options),
+      if (least_squares(spec)) "label <- y_train" else "label <- factor(y_train)",
       "train <- h2o::as.h2o(data.frame(label = label, x_train[, selected, drop = FALSE]))",
       paste("model <-", call_code(
         "h2o::h2o.glm", arguments,
-        first = c("x = colnames(x_train)[selected]", 'y = "label"', "training_frame = train")
+        first = c(paste("x =", columns), 'y = "label"', "training_frame = train")
       )),
       "predicted <- as.data.frame(h2o::h2o.predict(model, h2o::as.h2o(data.frame(x_test))))",
-      if (least_squares) {
-        c(
-          "probability <- predicted$predict",
-          sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
-        )
+      paste0("probability <- predicted$", if (least_squares(spec)) "predict" else "p1"),
+      if (own_cut(spec)) {
+        "label <- as.integer(as.character(predicted$predict))"
       } else {
-        c("probability <- predicted$p1", "label <- as.integer(as.character(predicted$predict))")
+        sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
       }
     ), collapse = "\n"),
-    not_expressible = c(screen_gaps(spec, options), if (!least_squares) list(own_threshold())),
-    added = list()
+    not_expressible = c(
+      screen_gaps(spec, options), linear_gaps(spec, options), if (own_cut(spec)) list(own_threshold())
+    ),
+    added = linear_notes(spec, arguments)
   )
 }
 
@@ -178,12 +177,15 @@ translate_mlp <- function(spec, options) {
   )
 }
 
+# h2o.glm labels the rows of two classes; aligned mode pins the cut, as for a fitted value.
+own_cut <- function(spec) !least_squares(spec) && !is_linear(spec)
+
 own_threshold <- function() {
   cannot_express("threshold", "a fit cuts where F1 is largest on its rows; h2o.reset_threshold moves it afterwards")
 }
 
 coefficients_of <- function(model, selected) {
-  coefficients <- h2o::h2o.coef(model)
+  found <- h2o::h2o.coef(model)
   # A column that H2O left out (constant) has no coefficient.
-  as.list(stats::setNames(coefficients[c("Intercept", selected)], c("(intercept)", selected)))
+  named_coefficients(if ("Intercept" %in% names(found)) found[["Intercept"]] else 0, unname(found[selected]), selected)
 }

@@ -1,17 +1,27 @@
 # Installs the R packages of CRAN that engines need into a library of the project's own.
 #
-#   Rscript install.R [LIBRARY]
+#   Rscript install.R [--test] [LIBRARY]
 #
 # LIBRARY is $PARITY_R_LIBRARY, or .r-library of the checkout, where it is not given. The packages come from the
 # first of $PARITY_CRAN (a folder or an address), ../shared/cran beside the checkout and CRAN that answers.
+# With --test it installs what only tests compare with as well.
 # Nothing is done, and no repository is asked, where everything is there. Exit 1: something could not be installed.
 
 # The versions that engines.toml asks for. h2o must be the very build of Python's h2o.
-wanted <- c(keras3 = "1.2", tensorflow = "2.16", reticulate = "1.40", LiblineaR = "2.10.23", h2o = "3.44.0.3")
+wanted <- c(
+  keras3 = "1.2", tensorflow = "2.16", reticulate = "1.40", LiblineaR = "2.10.23", glmnet = "4.1", h2o = "3.44.0.3"
+)
 
 engines_of <- c(
-  keras3 = "r-keras3", tensorflow = "r-keras3", reticulate = "r-keras3", LiblineaR = "r-liblinear", h2o = "r-h2o"
+  keras3 = "r-keras3", tensorflow = "r-keras3", reticulate = "r-keras3", LiblineaR = "r-liblinear",
+  glmnet = "r-glmnet", h2o = "r-h2o"
 )
+
+# What only tests compare with; 0.4 is the first to tell complete from quasi-complete separation.
+tested_with <- c(detectseparation = "0.4")
+if ("--test" %in% commandArgs(TRUE)) {
+  wanted <- c(wanted, tested_with)
+}
 
 cran <- "https://cloud.r-project.org"
 
@@ -27,7 +37,7 @@ checkout <- function() {
 
 # The library folder to install into.
 library_folder <- function(root) {
-  given <- c(commandArgs(TRUE), Sys.getenv("PARITY_R_LIBRARY"))
+  given <- c(setdiff(commandArgs(TRUE), "--test"), Sys.getenv("PARITY_R_LIBRARY"))
   given <- given[nzchar(given)]
   if (length(given)) {
     return(path.expand(given[[1]]))
@@ -127,10 +137,14 @@ install <- function(packages, library, address) {
 
 # Says what is missing, what that costs and the one command that mends it; ends with exit status 1.
 give_up <- function(packages, why, mend) {
-  engines <- paste(unique(engines_of[packages]), collapse = ", ")
+  engines <- unique(engines_of[setdiff(packages, names(tested_with))])
+  cost <- c(
+    if (length(engines)) paste("these engines do not run:", paste(engines, collapse = ", ")),
+    if (any(packages %in% names(tested_with))) "tests that compare with it are skipped"
+  )
   message(sprintf(
-    "%s: %s. Not installed: %s. Without it these engines do not run: %s. To mend it: %s",
-    "R packages", why, paste(packages, collapse = ", "), engines, mend
+    "%s: %s. Not installed: %s. Without it %s. To mend it: %s",
+    "R packages", why, paste(packages, collapse = ", "), paste(cost, collapse = ", and "), mend
   ))
   quit(save = "no", status = 1)
 }
@@ -150,7 +164,8 @@ main <- function() {
   if (length(packages) == 0) {
     return(invisible())
   }
-  again <- paste("Rscript", if (is.null(root)) "install.R" else "r_scripts/install.R", library)
+  script <- if (is.null(root)) "install.R" else "r_scripts/install.R"
+  again <- paste("Rscript", script, if ("--test" %in% commandArgs(TRUE)) "--test", library)
   jar <- h2o_jar(root)
   if (!is.na(jar)) {
     Sys.setenv(H2O_JAR_PATH = normalizePath(jar))

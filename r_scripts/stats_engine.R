@@ -10,58 +10,63 @@ defaults <- function(spec, train, options) {
   # What a fit on these rows has to say (separation, a deficient rank) is not what is asked.
   suppressWarnings(c(
     screen_rows(spec, options),
-    switch(spec$family,
-      lm = rows_lm(arguments_lm(spec, options), data),
-      glm = rows_glm(arguments_glm(spec, options), data)
-    )
+    if (least_squares(spec)) {
+      rows_lm(arguments_lm(spec, options), data)
+    } else {
+      rows_glm(arguments_glm(spec, options), data)
+    }
   ))
 }
 
 translate <- function(spec, options) {
-  native <- switch(spec$family, lm = "stats::lm", glm = "stats::glm")
-  arguments <- switch(spec$family, lm = arguments_lm(spec, options), glm = arguments_glm(spec, options))
-  scale <- switch(spec$family, lm = "", glm = ', type = "response"')
+  native <- if (least_squares(spec)) "stats::lm" else "stats::glm"
+  arguments <- if (least_squares(spec)) arguments_lm(spec, options) else arguments_glm(spec, options)
+  scale <- if (least_squares(spec)) "" else ', type = "response"'
   list(
-    calls = list(
-      native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"),
-      native_call_with(native, arguments)
-    ),
+    calls = c(screen_calls(spec), list(native_call_with(native, arguments))),
     code = paste(c(
-      screen_code(spec),
+      screen_code(spec, options),
       "train <- data.frame(y = y_train, x_train[, selected, drop = FALSE])",
       paste("model <-", call_code(native, arguments, last = "data = train")),
       sprintf("probability <- predict(model, data.frame(x_test[, selected, drop = FALSE])%s)", scale),
       sprintf("label <- as.integer(probability > %s)", format(spec$threshold))
     ), collapse = "\n"),
-    not_expressible = screen_gaps(spec, options),
-    added = list()
+    not_expressible = c(screen_gaps(spec, options), penalty_gaps(spec)),
+    added = if (is_linear(spec) && !least_squares(spec)) {
+      list(added("epsilon", tightest, paste(
+        "the tolerance is on the gradient; glm stops where the deviance changes by less than this share of itself, to",
+        "which no gradient corresponds, so the tightest share that rounding lets it reach is asked for"
+      )))
+    } else {
+      list()
+    }
   )
 }
 
 fit <- function(spec, train, test, options) {
   recorded({
     refuse(options, c("initial_weights", "row_order", "trace", "untrained"), "stats")
-    switch(spec$family,
-      lm = fit_lm(spec, train, test, options),
-      glm = fit_glm(spec, train, test, options)
-    )
+    refuse_gaps(penalty_gaps(spec))
+    if (least_squares(spec)) fit_lm(spec, train, test, options) else fit_glm(spec, train, test, options)
   })
 }
 
 fit_lm <- function(spec, train, test, options) {
-  selected <- screen(spec, train, options)
+  chosen <- screened(spec, train, options)
+  selected <- chosen$selected
   model <- do.call(stats::lm, c(arguments_lm(spec, options), list(data = as_data(train$x, selected, train$y))))
   probability <- stats::predict(model, as_data(test$x, selected))
   answer(
     probability, probability > spec$threshold,
     parameters = list(coefficients = coefficients_of(model, selected)),
     effective = list(method = class(model$qr), tol = model$qr$tol, rank = model$rank),
-    selected = selected
+    selected = selected, scores = chosen$scores
   )
 }
 
 fit_glm <- function(spec, train, test, options) {
-  selected <- screen(spec, train, options)
+  chosen <- screened(spec, train, options)
+  selected <- chosen$selected
   model <- do.call(stats::glm, c(arguments_glm(spec, options), list(data = as_data(train$x, selected, train$y))))
   probability <- stats::predict(model, as_data(test$x, selected), type = "response")
   answer(
@@ -71,14 +76,29 @@ fit_glm <- function(spec, train, test, options) {
       family = model$family$family, link = model$family$link, method = model$method, epsilon = model$control$epsilon,
       maxit = model$control$maxit, tol = model$qr$tol, rank = model$rank
     ),
-    iterations = model$iter, converged = model$converged, selected = selected
+    iterations = model$iter, converged = model$converged, selected = selected, scores = chosen$scores
   )
 }
 
-arguments_lm <- function(spec, options) overridden(list(formula = "y ~ ."), options, known_lm())
+arguments_lm <- function(spec, options) overridden(list(formula = formula_of(spec)), options, known_lm())
 
 arguments_glm <- function(spec, options) {
-  overridden(list(formula = "y ~ .", family = "binomial"), options, known_glm())
+  stopping <- if (is_linear(spec)) list(epsilon = tightest, maxit = patience)
+  overridden(c(list(formula = formula_of(spec), family = "binomial"), stopping), options, known_glm())
+}
+
+formula_of <- function(spec) if (is_linear(spec) && intercept_of(spec) == "none") "y ~ 0 + ." else "y ~ ."
+
+# The deviance of a few hundred rows is summed to about 1e-15 of itself: a smaller change is rounding, and at its mercy
+# glm would run until it gave up.
+tightest <- 1e-14
+
+# Steps of Newton's method: a dozen meet that on classes that overlap.
+patience <- 100L
+
+penalty_gaps <- function(spec) {
+  asked <- Filter(function(name) is_linear(spec) && spec[[name]] > 0, c("l1", "l2"))
+  lapply(asked, cannot_express, reason = "neither lm nor glm has a penalty")
 }
 
 # Names that an override can set. lm passes its dots on to lm.fit, whose `tol` decides which coefficients are aliased,
@@ -168,5 +188,7 @@ as_data <- function(x, selected, y = NULL) {
 
 # In the features' own names; NA where the column is aliased.
 coefficients_of <- function(model, selected) {
-  as.list(stats::setNames(stats::coef(model), c("(intercept)", selected)))
+  found <- unname(stats::coef(model))
+  free <- length(found) > length(selected)
+  named_coefficients(if (free) found[1] else 0, if (free) found[-1] else found, selected)
 }

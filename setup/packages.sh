@@ -87,11 +87,11 @@ install_torch() {
   fi
 }
 
-# R's h2o takes h2o.jar from Python's, so that neither downloads it.
+# r_packages [--test]   R's h2o takes h2o.jar from Python's, so that neither downloads it.
 r_packages() {
   local started=$SECONDS
   # Its own lines are for the user; what compilers print between them is not. Where all is there, it prints nothing.
-  if Rscript r_scripts/install.R 2>&1 | tee .setup/r.log | sed -un '/^R packages/p; /^PARITY_CRAN/p'; then
+  if Rscript r_scripts/install.R "$@" 2>&1 | tee .setup/r.log | sed -un '/^R packages/p; /^PARITY_CRAN/p'; then
     [ ! -s .setup/r.log ] || took "R packages" "$started"
   else
     say "  R packages failed after $((SECONDS - started)) s; the output is in .setup/r.log"
@@ -100,7 +100,7 @@ r_packages() {
 
 start_r_packages() {
   command -v Rscript >/dev/null || return 0
-  r_packages &
+  r_packages "$@" &
   r_job=$!
 }
 

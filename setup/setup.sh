@@ -32,7 +32,7 @@ make_environment || exit 1
 install_python_packages "$extras" || exit 1
 wait_for_debian_packages
 
-start_r_packages
+start_r_packages "$@"
 install_rpy2
 install_torch
 wait_for_r_packages

@@ -59,3 +59,30 @@ def point(n: int, accuracies: Sequence[float]) -> Point:
     p10, p90 = np.quantile(values, [0.1, 0.9])
     sd = float(values.std(ddof=1)) if len(values) > 1 else None
     return Point(n, len(values), float(values.mean()), sd, float(p10), float(p90))
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How one fit does on one class. A ratio whose denominator is no row at all is None, never 0."""
+
+    precision: float | None
+    "Share of right rows among those labelled with the class; None where no row is."
+    recall: float | None
+    "Share of right rows among those of the class; None where there are none."
+    f1: float | None
+    "Harmonic mean of the two, 2 tp / (2 tp + fp + fn); None where no row is of the class or labelled with it."
+
+
+def class_scores(label: NDArray[np.int8], truth: NDArray[np.int8]) -> tuple[ClassScore, ClassScore]:
+    """Scores of class 0 and class 1 from (n_test,) labels and truth, both 0 and 1."""
+    return _class_score(label == 0, truth == 0), _class_score(label == 1, truth == 1)
+
+
+def _class_score(labelled: NDArray[np.bool_], of_class: NDArray[np.bool_]) -> ClassScore:
+    right = int((labelled & of_class).sum())
+    said, there = int(labelled.sum()), int(of_class.sum())
+    return ClassScore(
+        precision=right / said if said else None,
+        recall=right / there if there else None,
+        f1=2 * right / (said + there) if said + there else None,
+    )

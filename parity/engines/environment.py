@@ -37,13 +37,14 @@ RPY2_FOR_NEW_R = "3.6.6"
 APT = {
     "R": "r-base-core r-base-dev r-recommended r-bioc-genefilter",
     "genefilter": "r-bioc-genefilter",
+    "glmnet": "r-cran-glmnet",
     "Java": "openjdk-17-jre-headless",
 }
-"What Debian calls the packages that do not come from CRAN or PyPI."
+"What Debian calls the packages that it has and that do not come from PyPI."
 
-CONDA = {"R": "r-base", "Java": "openjdk=17", "genefilter": "bioconductor-genefilter"}
+CONDA = {"R": "r-base", "Java": "openjdk=17", "genefilter": "bioconductor-genefilter", "glmnet": "r-glmnet"}
 
-CRAN_PACKAGES = ("LiblineaR", "h2o-r", "keras3", "reticulate")
+CRAN_PACKAGES = ("LiblineaR", "glmnet", "h2o-r", "keras3", "reticulate")
 "R packages that r_scripts/install.R installs."
 
 EXTRAS = {"keras": "keras", "tensorflow": "keras", "jax": "keras", "h2o": "h2o"}
@@ -259,7 +260,7 @@ def pip_command(*requirements: str) -> str:
 
 
 def system_command(package: str) -> str:
-    """The shell command that installs R, Java or genefilter; in a checkout also what depends on R."""
+    """The shell command that installs R, Java, genefilter or glmnet; in a checkout also what depends on R."""
     if not shutil.which("apt-get"):
         return f"conda install -c conda-forge {CONDA[package]}"
     as_root = "" if hasattr(os, "geteuid") and os.geteuid() == 0 else "sudo "

@@ -34,8 +34,15 @@ POLL_SECONDS = 0.05
 JVM_OPTIONS = ("-XX:+UseParallelGC", "-Xms1g", "-Dsys.ai.h2o.heartbeat.benchmark.enabled=false")
 """80 small networks cost 95 CPU seconds on two cores as Java comes and 82 with the parallel collector and a heap that
 need not grow first; the server's own benchmark of the machine takes 3 more. None of them changes a result."""
-SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dsys.ai.h2o.heartbeat.benchmark.enabled=false")
-"For a server that trains a handful of small models: compiling well takes longer than what is compiled would save."
+SHORT_LIVED = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote",
+    "-Dsys.ai.h2o.heartbeat.benchmark.enabled=false",
+)
+"""For a server that trains a handful of small models: compiling well takes longer than what is compiled would save, and
+so does verifying classes of a jar that was verified when it was installed."""
 PORTS = 20
 "Pairs of ports to try before giving up; another process may take one between our look and the JVM's."
 

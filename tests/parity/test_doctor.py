@@ -49,7 +49,7 @@ def test_without_r_every_engine_in_r_does_not_run_and_every_other_is_untouched(b
 
 def test_without_r_the_cost_and_one_command_are_said(bare):
     assert bare["R"]["state"] == "does not run"
-    assert bare["R"]["cost"] == "r-stats, r-liblinear, r-h2o and r-keras3 do not run"
+    assert bare["R"]["cost"] == "r-stats, r-liblinear, r-glmnet, r-h2o and r-keras3 do not run"
     assert bare["R"]["mend"]
     assert "\n" not in bare["R"]["mend"]
 

@@ -39,7 +39,7 @@ def test_rpy2_that_calls_r_4_5_is_refused_for_older_r_with_the_pins_named(monkey
     assert gap.found == rpy2_version
     assert gap.wanted == f"==3.6.5 (for R {r_version})"
     assert gap.mend.endswith("-m pip install rpy2-rinterface==3.6.5 rpy2-robjects==3.6.4")
-    assert gap.cost == "r-stats, r-liblinear, r-h2o and r-keras3 do not run"
+    assert gap.cost == "r-stats, r-liblinear, r-glmnet, r-h2o and r-keras3 do not run"
 
 
 @pytest.mark.parametrize(("r_version", "rpy2_version"), [("4.2.2", "3.6.5"), ("4.5.0", "3.6.7"), ("4.10.1", "3.6.6")])
@@ -99,7 +99,8 @@ def test_both_languages_ask_for_one_and_the_same_build_of_h2o():
 
 def test_the_versions_that_install_r_asks_for_are_within_the_tested_ranges():
     text = (ROOT / "r_scripts" / "install.R").read_text(encoding="utf-8")
-    wanted = dict(re.findall(r'(\w+) = "([\d.]+)"', text.split("wanted <- ")[1].split("\n")[0]))
+    wanted = dict(re.findall(r'(\w+) = "([\d.]+)"', text.split("wanted <- c(")[1].split("\n)")[0]))
+    assert len(wanted) >= 6
     for engine in sheet.engines().values():
         for package, versions in engine.packages.items():
             if sheet.language_of(engine, package) == "R" and package.removesuffix("-r") in wanted:

@@ -85,7 +85,7 @@ def test_the_lock_in_this_repository_covers_every_engine_and_method() -> None:
     lock = read_lock(ROOT / "parity.lock")
     for engine in engines().values():
         fitting = {method for method, spec in METHODS.items() if spec.family in engine.fits}
-        assert set(lock["engines"][engine.id]["methods"]) == fitting
+        assert set(lock["engines"].get(engine.id, {"methods": {}})["methods"]) == fitting
 
 
 def test_a_default_planted_in_an_installed_package_shows_in_the_table_and_fails_the_check(

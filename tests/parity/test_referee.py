@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parity.compare.baselines import baseline_accuracies, centre
-from parity.compare.referee import point, score
+from parity.compare.referee import ClassScore, class_scores, point, score
 from parity.data import Data, Source, load
 from parity.spec.protocol import Draw, make_draws
 from parity.spec.study import preset
@@ -25,6 +27,23 @@ def test_log_loss_and_accuracy_equal_scikit_learns():
     assert scored.log_loss == pytest.approx(metrics.log_loss(truth, probability), rel=1e-12)
     assert scored.accuracy == metrics.accuracy_score(truth, label)
     assert scored.accuracy_by_probability == metrics.accuracy_score(truth, probability > 0.5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=12))
+def test_precision_recall_and_f1_equal_scikit_learns_and_are_none_where_it_has_no_denominator(rows):
+    metrics = pytest.importorskip("sklearn.metrics")
+    label, truth = np.array(rows, np.int8).T
+    theirs = metrics.precision_recall_fscore_support(truth, label, labels=[0, 1], zero_division=np.nan)[:3]
+    for ours, *each in zip(class_scores(label, truth), *theirs, strict=True):
+        expected = [None if np.isnan(value) else pytest.approx(value, rel=1e-15) for value in each]
+        assert [ours.precision, ours.recall, ours.f1] == expected
+
+
+def test_a_class_that_nobody_has_is_not_scored_as_zero():
+    ones = np.ones(3, np.int8)
+    assert class_scores(ones, ones) == (ClassScore(None, None, None), ClassScore(1.0, 1.0, 1.0))
+    zeros = np.zeros(3, np.int8)
+    assert class_scores(zeros, ones) == (ClassScore(0.0, None, 0.0), ClassScore(None, 0.0, 0.0))
 
 
 def test_fitted_values_of_least_squares_have_no_log_loss():

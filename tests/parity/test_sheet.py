@@ -23,10 +23,10 @@ def altered(folder: Path, old: str, new: str) -> Path:
     return copy
 
 
-def test_the_sheet_holds_the_ten_engines_of_the_design():
+def test_the_sheet_holds_the_ten_engines_of_the_design_and_glmnet():
     assert set(sheet.engines()) == {
-        "r-stats", "r-liblinear", "r-keras3", "r-h2o", "py-sklearn", "py-statsmodels", "py-keras-tensorflow",
-        "py-keras-jax", "py-keras-torch", "py-h2o",
+        "r-stats", "r-liblinear", "r-glmnet", "r-keras3", "r-h2o", "py-sklearn", "py-statsmodels",
+        "py-keras-tensorflow", "py-keras-jax", "py-keras-torch", "py-h2o",
     }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_every_family_of_a_specification_is_one_that_an_engine_may_list():
     [
         ('runtime = "r"', 'runtme = "r"', "key 'runtme'", "runtime"),
         ('language = "R"', 'language = "Pyton"', "language 'Pyton'", "Python"),
-        ('fits = ["lm", "glm"]', 'fits = ["lm", "liblinar"]', "family 'liblinar'", "liblinear"),
+        ('fits = ["lm", "glm", "linear"]', 'fits = ["lm", "liblinar"]', "family 'liblinar'", "liblinear"),
         ('runtime = "r-keras"', 'runtime = "r-kears"', "runtime 'r-kears'", "r-keras"),
         ('screen = "own"', 'screen = "neutrl"', "screen 'neutrl'", "neutral"),
         ("row_order = false", "row_ordr = false", "capability 'row_ordr'", "row_order"),
@@ -72,7 +72,7 @@ def test_a_misspelt_name_is_refused_with_the_file_the_table_and_the_nearest_name
         ('summary = "lm and glm', '# "lm and glm', "[r-stats] of {path} lacks the key 'summary'"),
         ("gradients = false\n", "", "capabilities in [r-stats] of {path} lack 'gradients'"),
         ('genefilter = ">=1.76,<2"', 'genefilter = "1.76 or so"', "version range '1.76 or so'; write it as '>=1.2,<2'"),
-        ('fits = ["lm", "glm"]', "fits = []", "fits in [r-stats] of {path} is []"),
+        ('fits = ["lm", "glm", "linear"]', "fits = []", "fits in [r-stats] of {path} is []"),
         ("[r-stats]", "[r-stats", "the capability sheet {path} cannot be read"),
     ],
 )

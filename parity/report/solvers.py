@@ -1,0 +1,118 @@
+"""The document of `parity solvers`: every card as plain data, and one comparison for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from parity.compare.verdict import Comparison, Kind
+from parity.engines.worker import jsonable
+from parity.report.document import SCHEMA
+from parity.spec.models import plain
+
+if TYPE_CHECKING:
+    from parity.compare.solvers import Card, Step
+    from parity.linear_fits import Fit, Fits
+    from parity.spec.study import Study
+
+Plain = dict[str, Any]
+
+
+def solvers_document(
+    study: Study,
+    mode: str,
+    found: Fits,
+    cards: Sequence[tuple[Fit, Fit, Card | None]],
+    environment: Plain,
+    rerun: str,
+) -> Plain:
+    """The document of a comparison of solvers. cards: pairs of fits, with None where one could not be had."""
+    comparisons = [_comparison(study, mode, *card).document() for card in cards]
+    return {
+        "schema": SCHEMA,
+        "kind": "solvers",
+        "environment": environment,
+        "study": {"name": study.name, "data": {"name": found.data.name, "sha256": found.data.sha256}, "mode": mode},
+        "methods": {fit.method: plain(fit.spec) for fit in found.fits},
+        "cards": [_card(study, mode, left, right, card) for left, right, card in cards if card is not None],
+        "not_run": [*found.not_run, *_refusals(found)],
+        "comparisons": comparisons,
+        "counts": dict(Counter(comparison["verdict"] for comparison in comparisons)),
+        "rerun": rerun,
+    }
+
+
+def rerun_of(study: Study, mode: str, left: Fit, right: Fit) -> str:
+    """The command that makes one card again."""
+    aligned = " --mode aligned" if mode == "aligned" else ""
+    return (
+        f"parity solvers {left.solver.name} {right.solver.name} --method {left.method} --study {study.name} "
+        f"--n {left.draw.n} --draw {left.draw.index}{aligned}"
+    )
+
+
+def _comparison(study: Study, mode: str, left: Fit, right: Fit, card: Card | None) -> Comparison:
+    common: Plain = {
+        "left": f"{left.solver.name} {left.method}",
+        "right": f"{right.solver.name} {right.method}",
+        "what": f"linear fit, n = {left.draw.n}, draw {left.draw.index}",
+        "rerun": rerun_of(study, mode, left, right),
+    }
+    if card is None:
+        absent = left if left.examined is None else right
+        kind = Kind.NOT_COMPARABLE if absent.refused else Kind.ERROR
+        return Comparison(**common, verdict=kind, reason=f"{absent.solver.name}: {absent.reason}")
+    first = card.first
+    if first is None:
+        last = card.steps[-2]
+        return Comparison(
+            **common,
+            verdict=card.verdict,
+            gap=last.gap,
+            tolerance=last.tolerance.value if last.tolerance else None,
+            tolerance_reason=last.tolerance.reason if last.tolerance else "",
+        )
+    return Comparison(
+        **common,
+        verdict=first.verdict,
+        reason=f"first parts at {first.name} ({first.code}): {first.sentence}",
+        gap=first.gap,
+        tolerance=first.tolerance.value if first.tolerance else None,
+        tolerance_reason=first.tolerance.reason if first.tolerance else "",
+    )
+
+
+def _card(study: Study, mode: str, left: Fit, right: Fit, card: Card) -> Plain:
+    return {
+        "left": card.left,
+        "right": card.right,
+        "method": left.method,
+        "n": left.draw.n,
+        "draw": left.draw.index,
+        "verdict": str(card.verdict),
+        "first": card.first.name if card.first else None,
+        "code": card.first.code if card.first else None,
+        "steps": [_step(step) for step in card.steps],
+        "rerun": rerun_of(study, mode, left, right),
+    }
+
+
+def _step(step: Step) -> Plain:
+    tolerance = step.tolerance
+    return {
+        "name": step.name,
+        "verdict": str(step.verdict),
+        "code": step.code,
+        "sentence": step.sentence,
+        "left": step.values[0],
+        "right": step.values[1],
+        "gap": jsonable(step.gap),
+        "tolerance": {"value": tolerance.value, "reason": tolerance.reason} if tolerance else None,
+        "notes": list(step.notes),
+    }
+
+
+def _refusals(found: Fits) -> list[dict[str, str]]:
+    seen = {(f.solver.name, f.method, f.reason) for f in found.fits if f.examined is None}
+    return [{"engine": f"{name} {method}", "reason": reason, "mend": ""} for name, method, reason in sorted(seen)]

@@ -1,0 +1,153 @@
+"""Fits of rows that belong to no study: nothing is drawn, stored or scored."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.engines.sheet import engine
+from parity.engines.worker import answer_question
+from parity.errors import NothingCompared
+from parity.spec.models import Specification, plain
+from parity.study.ask import lone_worker
+from parity.study.executor import RUN_FOLDER, died_of, environ_of, new_server, one_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pebble import ProcessPool
+
+    from parity.engines.h2o_server import H2OServer
+
+Plain = dict[str, Any]
+
+FIT_SECONDS = 120.0
+"The slowest of these fits, coordinate descent over its whole budget of passes, takes half of it on a busy machine."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """One fit, as the engine contract writes it: train {"x": (n, p), "y": (n,) float, "features"}, test without y."""
+
+    engine: str
+    spec: Specification
+    train: Plain
+    test: Plain
+    options: Plain = field(default_factory=dict)
+
+
+Watch = Callable[[Request, int, int], object]
+
+
+def fits(
+    requests: Sequence[Request],
+    *,
+    jobs: int = 1,
+    seconds: float = FIT_SECONDS,
+    watch: Watch = lambda request, done, wanted: None,
+) -> list[Plain | str]:
+    """The answers in the order of the requests: what `fit` returned as plain data, or a sentence on what went wrong.
+
+    Where the engine cannot express the specification, nothing is fitted and the answer is {"not_expressible": [...]}.
+    jobs: processes of each runtime; seconds: limit for one fit; watch: told of each answer, how many there are and how
+    many are wanted. A worker that dies, or is ended at the limit, costs the fit that it was at and is replaced.
+    """
+    answers: list[Plain | str] = [""] * len(requests)
+    by_runtime: dict[str, list[int]] = {}
+    for place, request in enumerate(requests):
+        by_runtime.setdefault(engine(request.engine).runtime, []).append(place)
+    done = 0
+
+    def answered(place: int, answer: Plain | str) -> None:
+        nonlocal done
+        answers[place], done = answer, done + 1
+        watch(requests[place], done, len(requests))
+
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        temporary = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
+        server = stack.enter_context(new_server(folder)) if "h2o" in by_runtime else None
+        if server is not None:
+            server.start()  # it boots while the others fit
+        asked: dict[Future[Any], int] = {}
+        for runtime, places in by_runtime.items():
+            if runtime != "h2o":
+                pools = _pools(stack, runtime, folder, min(jobs, len(places)))
+                asked |= _scheduled(pools, requests, places, seconds, None)
+        if server is not None:
+            places = by_runtime["h2o"]
+            try:
+                server.ready()
+                pools = _pools(stack, "h2o", folder, min(jobs, len(places)))
+                asked |= _scheduled(pools, requests, places, seconds, server)
+            except (NothingCompared, OSError) as error:
+                for place in places:
+                    answered(place, str(error))
+        for future in as_completed(asked):
+            answered(asked[future], _answer(future, seconds))
+            if server is not None and not server.alive:
+                _cancel(future for future, place in asked.items() if place in by_runtime["h2o"])
+    return answers
+
+
+def fit_where_expressible(engine_id: str, spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
+    """Inside a worker: what an engine's `fit` returns, or what its `translate` says that it cannot express."""
+    gaps = answer_question(engine_id, "translate", spec, options)["not_expressible"]
+    if gaps:
+        return {"not_expressible": gaps}
+    return {**answer_question(engine_id, "fit", spec, train, test, options), "not_expressible": []}
+
+
+def _pools(stack: ExitStack, runtime: str, folder: Path, jobs: int) -> list[ProcessPool]:
+    pools = [lone_worker({**environ_of(runtime), "TMPDIR": str(folder)}, folder) for _ in range(jobs)]
+    for pool in pools:
+        # Left in the opposite order: stopped, then waited for.
+        stack.callback(pool.join)
+        stack.callback(pool.stop)
+    return pools
+
+
+def _scheduled(
+    pools: Sequence[ProcessPool],
+    requests: Sequence[Request],
+    places: Sequence[int],
+    seconds: float,
+    server: H2OServer | None,
+) -> dict[Future[Any], int]:
+    scheduled: dict[Future[Any], int] = {}
+    for turn, place in enumerate(places):
+        request = requests[place]
+        options = {**request.options, "server": server.address if server else None}
+        arguments = [request.engine, plain(request.spec), request.train, request.test, options]
+        pool = pools[turn % len(pools)]
+        scheduled[pool.schedule(fit_where_expressible, args=arguments, timeout=seconds)] = place
+    return scheduled
+
+
+def _answer(future: Future[Any], seconds: float) -> Plain | str:
+    from pebble import ProcessExpired
+
+    try:
+        answer: Plain = future.result()
+    except CancelledError:
+        return "the H2O server died before this fit"
+    except TimeoutError:
+        return f"took longer than {seconds:g} s and was ended"
+    except ProcessExpired as error:
+        return f"its worker died ({died_of(error.exitcode)})"
+    except Exception as error:  # whatever its framework raises
+        lines = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    return answer
+
+
+def _cancel(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
