@@ -263,7 +263,8 @@ def _side(solver: Solver, spec: Leekasso | Linear, result: Result, rows: Rows, s
     intercept = given.pop("(intercept)", 0.0)
     selected = tuple(name for name in (facts["selected"] or given) if name in rows.features)
     coefficients = np.array([np.nan if given.get(name) is None else given[name] for name in selected], dtype=np.float64)
-    objective, rule, cap = in_force(solver.engine, settings.get((solver, method), ()), spec, rows.y)
+    told = _own_words(settings.get((solver, method), ()), facts.get("effective") or {})
+    objective, standardize, rule, cap = in_force(solver.engine, told, spec, rows.y)
     scores = facts.get("scores")
     return Side(
         name=solver.name,
@@ -273,6 +274,7 @@ def _side(solver: Solver, spec: Leekasso | Linear, result: Result, rows: Rows, s
         probability=np.asarray(result.arrays["probability"], dtype=np.float64),
         label=np.asarray(result.arrays["label"]),
         objective=objective,
+        standardize=standardize,
         threshold=spec.threshold,
         rule=rule,
         iterations=facts.get("iterations"),
@@ -285,8 +287,8 @@ def _side(solver: Solver, spec: Leekasso | Linear, result: Result, rows: Rows, s
 
 def in_force(
     engine: Engine, rows: Sequence[Plain], spec: Leekasso | Linear, y: np.ndarray[Any, Any]
-) -> tuple[Objective, str, int | None]:
-    """What an engine was asked to minimise, its stopping rules in words, and its cap on iterations.
+) -> tuple[Objective, bool, str, int | None]:
+    """What an engine was asked to minimise, whether on standardized columns, its stopping rules in words, and its cap.
 
     A Linear pins the objective. For a Leekasso it is read from the engine's own parameters (`rows` of `defaults`) in
     canonical units; what the framework chooses by itself counts as none, and the answer will tell.
@@ -296,7 +298,7 @@ def in_force(
     from parity.spec.vocabulary import GLOSSARY, Context
 
     if isinstance(spec, Linear):
-        return Objective.of(spec), f"a gradient of {spec.tolerance:g} was asked for", None
+        return Objective.of(spec), False, f"a gradient of {spec.tolerance:g} was asked for", None
     share = float(y.mean())
     named = entries(engine, rows, Context(n=len(y), smaller_class=min(share, 1 - share)))
     value: Plain = {}
@@ -306,7 +308,7 @@ def in_force(
         if found is None:
             continue
         is_number = isinstance(found.value, int | float) and not isinstance(found.value, bool)
-        counts = is_number or found.parameter == "intercept"
+        counts = is_number or found.parameter in ("intercept", "input_scaling")
         if counts and found.parameter not in value and found.unit == GLOSSARY[found.parameter].unit:
             value[found.parameter] = found.value
         if found.parameter.startswith("tolerance.") and found.parameter not in ("tolerance.rank", "tolerance.alias"):
@@ -320,7 +322,19 @@ def in_force(
         intercept="none" if value.get("intercept") is False else "penalised" if penalised else "free",
     )
     cap = value.get("iterations")
-    return objective, ", ".join(rules), int(cap) if cap is not None and cap > 0 else None
+    standardize = value.get("input_scaling") == "standardize" and strength > 0
+    return objective, standardize, ", ".join(rules), int(cap) if cap is not None and cap > 0 else None
+
+
+def _own_words(rows: Sequence[Plain], effective: Plain) -> list[Plain]:
+    """The rows of `defaults`, with what this very fit says of itself: H2O's penalty depends on the training rows."""
+    own = {name: value for name, value in effective.items() if value is not None}
+    return [
+        {**row, "effective": own[name], "effective_from": "the fitted model"}
+        if (name := row["name"].removesuffix("_")) in own and row["override"]
+        else row
+        for row in rows
+    ]
 
 
 def _shown(row: Plain) -> str:

@@ -250,6 +250,7 @@ def _answers(
             cells[contender, "same", draw.n, draw.index] = shared
     answers: dict[tuple[Contender, Pixels], dict[tuple[int, int], Answer]] = {}
     refused: dict[str, int] = {}
+    reasons: dict[tuple[Contender, Pixels], str] = {}
     done = 0
     with Store(path, writing=True) as store:
         known = store.finished(wanted.key for wanted in cells.values())
@@ -268,7 +269,10 @@ def _answers(
                 answers.setdefault((contender, pixels), {})[n, index] = answer(result)
             else:
                 why = result.reason if result else "it was not fitted before the run ended"
-                _count(refused, f"{contender.engine} {contender.method} on its {pixels} pixels: {why}")
+                where = "its own" if pixels == "own" else "the shared"
+                # The first reason stands for all: some bring a time of day along.
+                first = reasons.setdefault((contender, pixels), why)
+                _count(refused, f"{contender.engine} {contender.method} on {where} pixels: {first}")
     return answers, refused
 
 

@@ -56,6 +56,8 @@ class Side:
     "(n_test,)."
     objective: Objective
     "What it was asked to minimise, as its own settings say."
+    standardize: bool = False
+    "Whether its penalty is one on the coefficients of columns of unit variance (divisor n - 1)."
     threshold: float = 0.5
     rule: str = ""
     "Its stopping rules in force, in words."
@@ -130,17 +132,19 @@ def examined(side: Side, rows: Rows) -> Examined:
 
     columns = rows.columns(side.selected)
     x, test = rows.x[:, columns], rows.test[:, columns]
-    asked = side.objective
-    problem = Problem(
-        x, rows.y, asked.loss, np.nan_to_num(side.coefficients), side.intercept, asked.l1, asked.l2, asked.intercept
-    )
+    asked, b, c = side.objective, np.nan_to_num(side.coefficients), side.intercept
+    penalised_x = x
+    if side.standardize:
+        centre, sd = x.mean(axis=0), np.maximum(x.std(axis=0, ddof=1), 1e-300)
+        penalised_x, b, c = (x - centre) / sd, b * sd, c + float(centre @ b)
+    problem = Problem(penalised_x, rows.y, asked.loss, b, c, asked.l1, asked.l2, asked.intercept)
     diagnosis = diagnose(asked, x, rows.y, side.selected)
     best = None
     if diagnosis.determined:
         # The linear program and the rank have the last word on whether there is an optimum; Newton's steps run out of
         # numbers on what is nearly separated.
         with suppress(NoFiniteOptimum, NotMinimised):
-            best = optimum(asked, x, rows.y)
+            best = optimum(asked, penalised_x, rows.y)
     found = minimised(problem, best.coefficients if best else None)
     resolved = "" if diagnosis.determined else resolution(side, x, rows.y)
     return Examined(side, x, diagnosis, found, best.value if best else None, resolved, predicted(side, x, test))

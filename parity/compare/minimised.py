@@ -28,6 +28,9 @@ TELLING = 1e-3
 ALIKE = 100.0
 "Suppositions whose excesses lie within this factor explain an answer equally well; the simplest is taken."
 
+FACTORS = (2.0, 3.0, 4.0, 10.0, 100.0, 255.0)
+"By which coefficients are multiplied or divided by mistake: a loss halved or doubled, a unit, pixels scaled to 1."
+
 SMALLEST_CHANGE = 0.01
 "A penalty or a weight that differs by less than this share from what was asked is not a finding."
 
@@ -241,31 +244,27 @@ def _precision(problem: Problem) -> Iterator[Supposition]:
 
 
 def _multiplied(problem: Problem) -> Iterator[Supposition]:
-    """Coefficients, with or without the intercept, that are a solution times some factor."""
+    """Coefficients, with or without the intercept, that are a solution times a round factor.
+
+    Any other factor is no finding: a solver that stops early on nearly separated classes ends on the ray to its
+    solution, short of it.
+    """
     from scipy.optimize import minimize_scalar
 
     for whole, said in ((True, "coefficients and intercept"), (False, "coefficients")):
 
-        def scaled(log_factor: float, whole: bool = whole) -> Problem:
-            factor = float(np.exp(log_factor))
-            return replace(problem, b=problem.b * factor, c=problem.c * factor if whole else problem.c)
+        def divided(factor: float, whole: bool = whole) -> Problem:
+            return replace(problem, b=problem.b / factor, c=problem.c / factor if whole else problem.c)
 
         found = minimize_scalar(
-            lambda log_factor: shortfall(scaled(log_factor)).value, bounds=(-12, 12), options={"xatol": 1e-12}
+            lambda log_factor: shortfall(divided(float(np.exp(log_factor)))).value,
+            bounds=(-12, 12),
+            options={"xatol": 1e-12},
         )
-        factor = float(np.exp(-found.x))
-        if abs(factor - 1) > SMALLEST_CHANGE:
-            text = f"reports {said} that are {times(factor, len(problem.y))} a solution"
-            yield Supposition("coefficients", text, _polished(problem, factor, whole), factor)
-
-
-def _polished(problem: Problem, factor: float, whole: bool) -> Problem:
-    """The factor is a bounded search's; where a round number is as near as that, the round number is meant."""
-    for power in (2.0, 3.0, 4.0, 10.0, 100.0, 255.0):
-        for value in (power, 1 / power):
-            if abs(factor / value - 1) < 1e-4:
-                factor = value
-    return replace(problem, b=problem.b / factor, c=problem.c / factor if whole else problem.c)
+        for factor in (value for power in FACTORS for value in (power, 1 / power)):
+            if abs(float(np.exp(found.x)) / factor - 1) < 1e-3:
+                text = f"reports {said} that are {times(factor, len(problem.y))} a solution"
+                yield Supposition("coefficients", text, divided(factor), factor)
 
 
 def _rows(problem: Problem) -> Iterator[Supposition]:

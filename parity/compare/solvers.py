@@ -151,6 +151,9 @@ def optimum_step(left: Examined, right: Examined) -> Step:
         return Step("optimum", Kind.NOT_COMPARABLE, said, words, gap=apart)
     worst = max(left.relative, right.relative)
     early = [each for each in (left, right) if each.early]
+    if len(early) == 2 and _same_coefficients(left, right):
+        said = f"both stop at the same place, short of it: {_why_early(left)}"
+        return Step("optimum", Kind.WITHIN_TOLERANCE, said, words, gap=worst, tolerance=OBJECTIVE)
     if not early:
         kind = Kind.IDENTICAL if worst == 0 else Kind.WITHIN_TOLERANCE
         return Step("optimum", kind, "both reach the optimum", words, gap=worst, tolerance=OBJECTIVE)
@@ -219,13 +222,14 @@ def probabilities_step(left: Examined, right: Examined) -> Step:
 
 def labels_step(left: Examined, right: Examined) -> Step:
     """First whether each side labels by its own cut, then how many test rows are labelled differently."""
-    for each in (left, right):
-        if (cut := cut_of(each.side)) is not None:
-            return Step("labels", Kind.DIFFERENT_EXPLAINED, f"{each.side.name} {cut}", code="threshold")
+    cuts = [f"{each.side.name} {cut}" for each in (left, right) if (cut := cut_of(each.side)) is not None]
     apart, total = int((left.side.label != right.side.label).sum()), len(left.side.label)
     if apart == 0:
-        return Step("labels", Kind.IDENTICAL, f"all {total:,} test rows alike", gap=0.0)
+        return Step("labels", Kind.IDENTICAL, f"all {total:,} test rows alike", gap=0.0, notes=tuple(cuts))
     said = f"{apart:,} of {total:,} test rows are labelled differently"
+    if cuts:
+        said = f"{'; '.join(cuts)}: {said}"
+        return Step("labels", Kind.DIFFERENT_EXPLAINED, said, code="threshold", gap=float(apart))
     if set(left.side.selected) != set(right.side.selected):
         return Step("labels", Kind.NOT_COMPARABLE, f"{said}: other features", gap=float(apart))
     return Step("labels", Kind.DIFFERENT_EXPLAINED, said, code="labels", gap=float(apart))
@@ -240,9 +244,19 @@ def in_words(each: Examined) -> str:
         parts.append("on the intercept too")
     elif asked.intercept == "none":
         parts.append("without an intercept")
+    if each.side.standardize:
+        parts.append("on standardized columns")
     said = f"{name}, {' '.join(parts)}" if parts else f"{name}, no penalty"
     supposition = each.found.supposition if each.diagnosis.determined else None
     return f"{said}; but it {supposition.sentence}" if supposition else said
+
+
+def _same_coefficients(left: Examined, right: Examined) -> bool:
+    if set(left.side.selected) != set(right.side.selected):
+        return False
+    place = [right.side.selected.index(feature) for feature in left.side.selected]
+    one, two = np.nan_to_num(left.side.coefficients), np.nan_to_num(right.side.coefficients[place])
+    return gap(one, two, left.x.std(axis=0)) <= COEFFICIENTS.value
 
 
 def _allowed(left: Examined, right: Examined, one: Floats, two: Floats, unit: Floats) -> Tolerance:
@@ -292,6 +306,8 @@ def _asked_difference(left: Side, right: Side) -> list[str]:
         names.append("intercept")
     elif one.intercept != two.intercept and either:
         names.append("penalty.intercept")
+    if left.standardize != right.standardize:
+        names.append("input_scaling")
     return names
 
 

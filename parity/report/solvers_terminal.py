@@ -53,7 +53,7 @@ def _whole(card: Plain, width: int) -> None:
 
 def _paragraph(lead: str, text: str, width: int) -> None:
     indent = " " * 18
-    lines = textwrap.wrap(text, max(width - len(indent), 40)) or [""]
+    lines = textwrap.wrap(text, max(width - len(indent), 40), break_on_hyphens=False) or [""]
     click.echo(f"  {lead:<16}{lines[0]}")
     for line in lines[1:]:
         click.echo(f"{indent}{line}")

@@ -34,7 +34,18 @@ ONE_SCALE, MANY_SCALES = "columns of one scale", "columns of many scales"
 
 LIMITS: dict[tuple[str, str], tuple[float | None, float | None]] = {
     # ADMM, by which IRLSM meets a lasso, stops at 1e-4 and takes no tolerance.
-    ("r-h2o:irlsm", ONE_SCALE): (1.1e-8, 3.2e-4),
+    ("r-h2o:irlsm", ONE_SCALE): (1.1e-8, 3.5e-4),
+    ("py-h2o:irlsm", ONE_SCALE): (1.1e-8, 3.5e-4),
+    ("r-h2o:irlsm", MANY_SCALES): (None, 2e-4),
+    ("py-h2o:irlsm", MANY_SCALES): (None, 2e-4),
+    # H2O's L-BFGS runs out of its 10,000 iterations, or says after a few dozen that it has converged where the gradient
+    # is far above its gradient_epsilon.
+    ("r-h2o:l-bfgs", ONE_SCALE): (7e-4, 4e-2),
+    ("py-h2o:l-bfgs", ONE_SCALE): (7e-4, 4e-2),
+    ("r-h2o:l-bfgs", MANY_SCALES): (0.3, 1.0),
+    ("py-h2o:l-bfgs", MANY_SCALES): (0.3, 1.0),
+    # LIBLINEAR's dual gives up after 1000 passes over the rows (solve_l2r_lr_dual in linear.cpp).
+    ("r-liblinear:dual", MANY_SCALES): (6.0, 9.0),
 }
 """What a solver reaches that does not reach the optimum: (excess of the objective, distance of a coefficient), None
 where it keeps within the tolerance. Measured on these problems, and too large by less than ten times."""
@@ -105,11 +116,20 @@ def running() -> list[Solver]:
     return solvers_of(one for one in able if "linear" in one.fits)
 
 
+def on_h2o(solver: Solver) -> bool:
+    return solver.engine.runtime == "h2o"
+
+
 def reached(problems: Sequence[Problem], solvers: Sequence[Solver]) -> Reached:
     """By solver and problem: what `distances` says, or the error; nothing where the solver cannot express it."""
     pairs = [(each, solver) for each in problems for solver in solvers]
     found: Reached = {solver.name: {} for solver in solvers}
-    for (each, solver), answer in zip(pairs, fits([request(*pair) for pair in pairs]), strict=True):
+    answers = fits([request(*pair) for pair in pairs])
+    # R was aborted in 3 of 5,600 fits, and in none of the three when they were fitted again. No claim here is on that.
+    lost = [k for k, answer in enumerate(answers) if isinstance(answer, str) and "worker died" in answer]
+    for k, answer in zip(lost, fits([request(*pairs[k]) for k in lost]), strict=True):
+        answers[k] = answer
+    for (each, solver), answer in zip(pairs, answers, strict=True):
         if isinstance(answer, str):
             found[solver.name][each.number] = answer
         elif not answer["not_expressible"]:
@@ -190,12 +210,16 @@ def test_the_problems_are_of_every_kind_and_have_one_finite_optimum():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_every_solver_reaches_the_optimum_of_every_kind_of_problem_that_it_can_express():
-    solvers = running()
+@pytest.mark.parametrize("h2o", [False, True], ids=["all but H2O", "H2O"])
+def test_every_solver_reaches_the_optimum_of_every_kind_of_problem_that_it_can_express(h2o: bool):
+    solvers = [solver for solver in running() if on_h2o(solver) is h2o]
+    if h2o and not solvers:
+        pytest.skip("no H2O here")
     found = reached([problem(number) for number in range(KINDS)], solvers)
     assert all(found[solver.name] for solver in solvers), "a solver that can express nothing is no solver"
     for number in range(KINDS):
-        assert sum(number in results for results in found.values()) >= min(2, len(solvers))
+        # H2O never penalises an intercept, so that it has nothing for some kinds; the others have two of each.
+        assert h2o or sum(number in results for results in found.values()) >= 2
     assert not checked(found)
 
 
@@ -204,5 +228,5 @@ def test_every_solver_reaches_the_optimum_of_every_kind_of_problem_that_it_can_e
 @pytest.mark.skipif(os.environ.get("PARITY_ALIGNED") != "all", reason="half an hour; PARITY_ALIGNED=all runs it")
 def test_every_solver_but_h2os_reaches_the_optimum_of_three_hundred_problems():
     # A fit in H2O takes half a second, forty times what the others take: it has had one problem of every kind.
-    solvers = [solver for solver in running() if solver.engine.runtime != "h2o"]
+    solvers = [solver for solver in running() if not on_h2o(solver)]
     assert not checked(reached([problem(number) for number in range(300)], solvers))
