@@ -264,13 +264,13 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @main.command()
 @click.argument("study")
 @click.option("--store", type=click.Path(path_type=Path), help="The store to keep cells in (default: parity.sqlite).")
-@click.option("--mode", type=click.Choice(["shipped"]), default="shipped", show_default=True)
+@click.option("--mode", type=click.Choice(["shipped", "aligned"]), help="In place of the study's own.")
 @_run_options
-def run(study: str, store: Path | None, mode: str, **options: Any) -> int:
+def run(study: str, store: Path | None, mode: Any, **options: Any) -> int:
     """Fit STUDY (a preset or a study.toml) on every engine that runs here and print the accuracies."""
     from parity.commands import run_and_print
 
-    return run_and_print(study, store or Path("parity.sqlite"), **options)
+    return run_and_print(study, store or Path("parity.sqlite"), mode=mode, **options)
 
 
 @main.command()

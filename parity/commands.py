@@ -13,15 +13,20 @@ from parity.errors import RequestError, unknown
 
 if TYPE_CHECKING:
     from parity.run import Run
+    from parity.spec.models import Mode
     from parity.spec.study import Study
 
 
-def run_and_print(study_name: str, store: Path, *, json_to: str | None, quiet: bool, **options: Any) -> int:
+def run_and_print(
+    study_name: str, store: Path, *, mode: Mode | None, json_to: str | None, quiet: bool, **options: Any
+) -> int:
     """`parity run`."""
     from parity.report.terminal import accuracies, send, shortfalls
 
-    rerun = _again(["run", study_name, "--store", str(store)], options)
+    chosen = ["--mode", mode] if mode else []
+    rerun = _again(["run", study_name, *chosen, "--store", str(store)], options)
     study = _with_options(study_named(study_name), options)
+    study = dataclasses.replace(study, mode=mode or study.mode)
     done = _run(study, store, quiet=quiet, **options, rerun=rerun)
     if json_to:
         send(done.document, json_to)

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.compare.answers import Examined, Rows, Side, examined
 from parity.errors import NothingCompared, RequestError, unknown
-from parity.spec.models import Leekasso, Linear, aligned
+from parity.spec.models import Leekasso, Linear
 
 if TYPE_CHECKING:
     from parity.compare.exact_screen import Exact
@@ -193,13 +193,13 @@ def _without_screen(spec: Leekasso | Linear) -> Leekasso | Linear:
 
 
 def _spec(study: Study, method: str, mode: Mode, n: int) -> Leekasso | Linear:
-    if method not in study.methods:
-        raise unknown("method", method, study.methods, where=f"study {study.name}")
-    spec = study.methods[method]
-    if not isinstance(spec, Leekasso | Linear):
+    written = study.methods.get(method)
+    if written is not None and not isinstance(written, Leekasso | Linear):
         linear = [name for name, each in study.methods.items() if each.family in FAMILIES]
         raise RequestError(f"{method} is no linear model; these are: {', '.join(linear)}")
-    return aligned(spec, n) if mode == "aligned" and isinstance(spec, Leekasso) else spec
+    spec = dataclasses.replace(study, mode=mode).specification(method, n)
+    assert isinstance(spec, Leekasso | Linear)
+    return spec
 
 
 def _results(

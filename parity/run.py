@@ -39,7 +39,8 @@ def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
     """The engines asked for, or all that fit one of the study's methods, in the sheet's order."""
     from parity.engines.sheet import engine, engines
 
-    families = {spec.family for spec in study.methods.values()}
+    smallest = min(study.protocol.sizes)
+    families = {study.specification(method, smallest).family for method in study.methods}
     asked = list(named) or list(study.engines or ())
     for engine_id in (*study.overrides, *study.only):
         engine(engine_id)

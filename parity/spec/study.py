@@ -12,7 +12,7 @@ import msgspec
 
 from parity.data import Source
 from parity.errors import RequestError, unknown
-from parity.spec.models import MLP, Leekasso, Mode, Specification
+from parity.spec.models import MLP, Leekasso, Linear, Mode, Specification, aligned
 from parity.spec.protocol import Protocol
 
 _MLP_BEAM = MLP(
@@ -52,6 +52,20 @@ class Study:
     "Engine id -> native arguments that replace the translated ones."
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)
     "Engine id -> the methods that it fits here, where that is not every one that it can."
+
+    def specification(self, method: str, n: int) -> Specification:
+        """What a method asks for at one size: as written, or its aligned form.
+
+        Raises RequestError for an unknown method and for one that has no aligned form.
+        """
+        if method not in self.methods:
+            raise unknown("method", method, self.methods, where=f"study {self.name}")
+        spec = self.methods[method]
+        if self.mode == "shipped" or isinstance(spec, Linear):
+            return spec
+        if isinstance(spec, MLP):
+            raise RequestError(f"{method} is a network and has no aligned form; aligned mode is for linear methods")
+        return aligned(spec, n)
 
     def asks(self, engine: str, method: str) -> bool:
         """Whether the study wants this method of this engine, if the engine can."""
@@ -190,7 +204,7 @@ def _method(method: str, table: Any, where: str) -> Specification:
     kind = fields.pop("kind", None)
     if base is None and kind is None and method in METHODS:
         base = method
-    kinds: dict[str, type[Leekasso] | type[MLP]] = {"leekasso": Leekasso, "mlp": MLP}
+    kinds: dict[str, type[Leekasso | Linear | MLP]] = {"leekasso": Leekasso, "linear": Linear, "mlp": MLP}
     if base is not None:
         start = method_named(base, where)
         cls = type(start)

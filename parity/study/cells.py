@@ -45,13 +45,13 @@ def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, st
     cells: list[Cell] = []
     for engine_id, versions in engines.items():
         engine = engine_named(engine_id)
-        for method, spec in study.methods.items():
-            if spec.family in engine.fits and study.asks(engine_id, method):
-                overrides = study.overrides.get(engine_id, {})
-                cells.extend(
-                    cell(engine, method, spec, data, draws.test, draw, versions, study.mode, overrides, device)
-                    for draw in draws.train
-                )
+        overrides = study.overrides.get(engine_id, {})
+        for method in study.methods:
+            for draw in draws.train if study.asks(engine_id, method) else ():
+                spec = study.specification(method, draw.n)
+                if spec.family in engine.fits:
+                    made = cell(engine, method, spec, data, draws.test, draw, versions, study.mode, overrides, device)
+                    cells.append(made)
     return cells
 
 

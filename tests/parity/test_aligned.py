@@ -44,6 +44,15 @@ LIMITS: dict[tuple[str, str], tuple[float | None, float | None]] = {
     ("py-h2o:l-bfgs", ONE_SCALE): (7e-4, 4e-2),
     ("r-h2o:l-bfgs", MANY_SCALES): (0.3, 1.0),
     ("py-h2o:l-bfgs", MANY_SCALES): (0.3, 1.0),
+    # What takes steps of one length for all columns, or starts from one curvature for all, runs out of them. By itself
+    # scikit-learn's engine takes saga for a logistic lasso with a free intercept: no other of its solvers has that.
+    ("py-sklearn", MANY_SCALES): (5e-2, 5.0),
+    ("py-sklearn:sag", MANY_SCALES): (6.0, 1.1),
+    ("py-sklearn:saga", MANY_SCALES): (6.0, 5.0),
+    ("py-sklearn:lbfgs", MANY_SCALES): (0.4, 1.1),
+    ("py-statsmodels:logit-lbfgs", MANY_SCALES): (3.0, 1.1),
+    # Once in 24 problems.
+    ("py-statsmodels:logit-bfgs", MANY_SCALES): (0.3, 1.1),
     # LIBLINEAR's dual gives up after 1000 passes over the rows (solve_l2r_lr_dual in linear.cpp).
     ("r-liblinear:dual", MANY_SCALES): (6.0, 9.0),
 }
@@ -175,8 +184,11 @@ def scale_of(badly_scaled: bool) -> str:
     return MANY_SCALES if badly_scaled else ONE_SCALE
 
 
-def checked(found: Reached) -> list[str]:
-    """What parts from the claim: a solver beyond the tolerance or its limit, or a limit that is ten times too wide."""
+def checked(found: Reached, *, measured_here: bool) -> list[str]:
+    """What parts from the claim: a solver beyond the tolerance or its limit, or a limit that is ten times too wide.
+
+    measured_here: whether the limits were measured on just these problems; fewer of them may meet a smaller one.
+    """
     wrong = []
     for name, results in found.items():
         for badly_scaled in (False, True):
@@ -188,7 +200,7 @@ def checked(found: Reached) -> list[str]:
                 where = f"{name} on {scale_of(badly_scaled)}: {what} {reach:.2g}"
                 if reach > (limit or tolerance):
                     wrong.append(f"{where}, above {limit or tolerance:g}")
-                if limit is not None and reach <= max(limit / 10, tolerance):
+                if measured_here and limit is not None and reach <= max(limit / 10, tolerance):
                     wrong.append(f"{where}, and its entry in LIMITS is {limit:g}: write it anew or leave it out")
         wrong += [f"{name}, problem {k}: {told}" for k, told in results.items() if isinstance(told, str)]
     return wrong
@@ -220,7 +232,7 @@ def test_every_solver_reaches_the_optimum_of_every_kind_of_problem_that_it_can_e
     for number in range(KINDS):
         # H2O never penalises an intercept, so that it has nothing for some kinds; the others have two of each.
         assert h2o or sum(number in results for results in found.values()) >= 2
-    assert not checked(found)
+    assert not checked(found, measured_here=h2o)
 
 
 @pytest.mark.slow
@@ -229,4 +241,5 @@ def test_every_solver_reaches_the_optimum_of_every_kind_of_problem_that_it_can_e
 def test_every_solver_but_h2os_reaches_the_optimum_of_three_hundred_problems():
     # A fit in H2O takes half a second, forty times what the others take: it has had one problem of every kind.
     solvers = [solver for solver in running() if not on_h2o(solver)]
-    assert not checked(reached([problem(number) for number in range(300)], solvers))
+    found = reached([problem(number) for number in range(300)], solvers)
+    assert not checked(found, measured_here=True)

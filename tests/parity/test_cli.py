@@ -47,7 +47,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
         ({"methods": "{ mine = { kind = 'leekasso', kk = 3 } }"}, "unknown key 'kk' in .*did you mean 'k'?"),
         ({"methods": "{ mine = { kind = 'leekasso', k = 0 } }"}, "Leekasso k is 0; it must be at least 1"),
         ({"methods": "{ mine = { kind = 'lasso' } }"}, "did you mean 'leekasso'?"),
-        ({"engines": '["r-liblinear"]'}, "engine r-liblinear fits liblinear, and study study asks for lm"),
+        ({"engines": '["r-liblinear"]'}, "engine r-liblinear fits liblinear, linear, and study study asks for lm"),
         ({"overrides": "{ py-sklern = { C = 1 } }"}, "unknown engine 'py-sklern'"),
         ({"only": "{ py-sklearn = ['leekasso-glm'] }"}, "unknown method 'leekasso-glm' in only.py-sklearn"),
         ({"data": "digits"}, "is not TOML"),

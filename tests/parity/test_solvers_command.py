@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from parity.engines.environment import missing
-from parity.engines.sheet import engine
+from parity.engines.sheet import SHEET, engine
 from parity.report.document import SCHEMA_FILE
 
 STUDY = """
@@ -111,3 +111,54 @@ def test_a_wrong_request_is_one_line_that_says_what_would_be_right(parity: Calla
     assert ran.returncode == 2
     assert said in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+FAULTY_ENGINE = """
+from pathlib import Path
+from parity.engines.contract import beside
+from parity.engines.sheet import engine, engine_file
+
+real = beside(str(engine_file(engine("py-sklearn"))), "sklearn_engine")
+defaults, translate = real.defaults, real.translate
+
+
+def fit(spec, train, test, options):
+    {fault}
+    return real.fit(spec, train, test, options)
+"""
+
+FAULTS = {
+    "penalty.strength": ('spec = {**spec, "l2": 2 * spec["l2"]}', "twice what was asked for"),
+    "labels of the rows": (
+        'y = train["y"].copy(); y[3] = 1 - y[3]; train = {**train, "y": y}',
+        "has the other label in row 4",
+    ),
+    "penalty.intercept": (
+        'spec = {**spec, "intercept": "free"}; options = {**options, "overrides": {"solver": "lbfgs"}}',
+        "leaves the intercept out of the penalty",
+    ),
+}
+
+
+@needs_sklearn
+@pytest.mark.parametrize("code", FAULTS)
+def test_a_fault_in_somebodys_engine_is_named(parity: Callable, tmp_path: Path, code: str):
+    """An engine of one's own, beside the shipped ones, that does not do what it was asked to."""
+    fault, said = FAULTS[code]
+    (tmp_path / "faulty.py").write_text(FAULTY_ENGINE.replace("{fault}", fault))
+    shipped = SHEET.read_text()
+    own = shipped[shipped.index("[py-sklearn]") : shipped.index("[py-statsmodels]")]
+    own = own.replace("[py-sklearn", "[py-faulty").replace('"sklearn_engine.py"', f'"{tmp_path / "faulty.py"}"')
+    (tmp_path / "sheet.toml").write_text(shipped + "\n" + own)
+    (tmp_path / "study.toml").write_text(
+        'data = "digits"\nclasses = [0, 1]\nsizes = [60]\n'
+        '[methods.ridge]\nkind = "leekasso"\nmodel = "liblinear"\ncost = 0.001\n'
+    )
+    ran = parity(
+        "solvers", "py-sklearn:newton-cholesky", "py-faulty:newton-cholesky", "--method", "ridge", "--mode", "aligned",
+        "--study", tmp_path / "study.toml", "--n", 60, "--store", tmp_path / "store.sqlite", "--json", "-",
+        PARITY_SHEET=str(tmp_path / "sheet.toml"),
+    )  # fmt: skip
+    card = json.loads(ran.stdout)["cards"][0]
+    assert (card["first"], card["code"]) == ("objective", code)
+    assert said in next(step["sentence"] for step in card["steps"] if step["name"] == "objective")
