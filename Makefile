@@ -50,9 +50,10 @@ test-python:
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)
 
-bench: setup ## wall times: parity against a plain R script of 2017, and its table of defaults (minutes)
+bench: setup ## wall times: parity against a plain R script of 2017, its table of defaults, all pairs of solvers (minutes)
 	$(PYTHON) benchmarks/leek2017/run.py
 	$(PYTHON) benchmarks/defaults/run.py
+	$(PYTHON) benchmarks/solvers/run.py
 
 wheel: setup-test ## dist/*.whl, R files included
 	$(PYTHON) -m build --wheel

@@ -129,12 +129,16 @@ def _mark(capability: bool | str) -> str:
 @click.option(
     "--override", multiple=True, metavar="NAME=VALUE", help="A native argument that replaces the translated one."
 )
+@click.option("--mode", type=click.Choice(["shipped", "aligned"]), default="shipped", show_default=True)
+@click.option(
+    "--n", type=click.IntRange(2), default=80, show_default=True, help="Training rows, for aligned penalties."
+)
 @_json_option
-def translate(method: str, engine_id: str, override: tuple[str, ...], json_to: str | None) -> int:
+def translate(method: str, engine_id: str, override: tuple[str, ...], mode: Any, n: int, json_to: str | None) -> int:
     """The native call that METHOD becomes on one engine, without fitting."""
     from parity.run import translation
 
-    answer = translation(method, engine_id, _overrides(override))
+    answer = translation(method, engine_id, _overrides(override), mode, n)
     if json_to:
         from parity.report.document import document
         from parity.report.terminal import send

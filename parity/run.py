@@ -14,6 +14,7 @@ from parity.errors import NothingCompared, RequestError, unknown
 if TYPE_CHECKING:
     from parity.data import Data
     from parity.engines.sheet import Engine
+    from parity.spec.models import Mode
     from parity.spec.protocol import Draws
     from parity.spec.study import Study
     from parity.study.cells import Cell
@@ -140,15 +141,20 @@ def run_study(
     return Run(document, data, draws, outcome)
 
 
-def translation(method: str, engine_id: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The native call of a method on one engine, without fitting: {"calls", "code", "not_expressible", "added"}."""
+def translation(
+    method: str, engine_id: str, overrides: dict[str, Any] | None = None, mode: Mode = "shipped", n: int = 80
+) -> dict[str, Any]:
+    """The native call of a method on one engine, without fitting: {"calls", "code", "not_expressible", "added"}.
+
+    n: training rows, on which the penalty of an aligned method depends.
+    """
     from parity.engines.sheet import engine as engine_named
     from parity.engines.sheet import engines
     from parity.spec.models import plain
-    from parity.spec.study import method_named
+    from parity.spec.study import method_named, specification
     from parity.study.ask import ask
 
-    spec, engine = method_named(method), engine_named(engine_id)
+    spec, engine = specification(method_named(method), mode, n, method), engine_named(engine_id)
     if spec.family not in engine.fits:
         able_to = [e.id for e in engines().values() if spec.family in e.fits]
         raise RequestError(f"engine {engine_id} does not fit {method}; these do: {', '.join(able_to)}")

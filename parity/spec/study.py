@@ -60,12 +60,7 @@ class Study:
         """
         if method not in self.methods:
             raise unknown("method", method, self.methods, where=f"study {self.name}")
-        spec = self.methods[method]
-        if self.mode == "shipped" or isinstance(spec, Linear):
-            return spec
-        if isinstance(spec, MLP):
-            raise RequestError(f"{method} is a network and has no aligned form; aligned mode is for linear methods")
-        return aligned(spec, n)
+        return specification(self.methods[method], self.mode, n, method)
 
     def asks(self, engine: str, method: str) -> bool:
         """Whether the study wants this method of this engine, if the engine can."""
@@ -219,6 +214,15 @@ def _method(method: str, table: Any, where: str) -> Specification:
             raise unknown("key", key, names | {"like", "kind"}, where=where)
     made: Specification = _typed(fields, cls, where)
     return made
+
+
+def specification(spec: Specification, mode: Mode, n: int, method: str) -> Specification:
+    """A specification as it is asked for in a mode at n rows; a RequestError where it has no aligned form."""
+    if mode == "shipped" or isinstance(spec, Linear):
+        return spec
+    if isinstance(spec, MLP):
+        raise RequestError(f"{method} is a network and has no aligned form; aligned mode is for linear methods")
+    return aligned(spec, n)
 
 
 def method_named(method: str, where: str = "") -> Specification:

@@ -54,7 +54,7 @@ LIMITS: dict[tuple[str, str], tuple[float | None, float | None]] = {
     # Once in 24 problems.
     ("py-statsmodels:logit-bfgs", MANY_SCALES): (0.3, 1.1),
     # LIBLINEAR's dual gives up after 1000 passes over the rows (solve_l2r_lr_dual in linear.cpp).
-    ("r-liblinear:dual", MANY_SCALES): (6.0, 9.0),
+    ("r-liblinear:dual", MANY_SCALES): (20.0, 30.0),
 }
 """What a solver reaches that does not reach the optimum: (excess of the objective, distance of a coefficient), None
 where it keeps within the tolerance. Measured on these problems, and too large by less than ten times."""
