@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test figure test checks lint types lint-r test-r no-r test-python test-kill bench wheel clean spotless
+.PHONY: help setup setup-test figure test checks lint types lint-r test-r no-r test-python test-aligned test-kill bench wheel clean spotless
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ no-r:
 
 test-python:
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on 36 (a quarter of an hour)
+	PARITY_ALIGNED=all $(PYTHON) -m pytest tests/parity/test_aligned.py $(PYTEST_ARGS)
 
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)

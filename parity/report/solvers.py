@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def _comparison(study: Study, mode: str, left: Fit, right: Fit, card: Card | Non
         return Comparison(
             **common,
             verdict=card.verdict,
-            gap=last.gap,
+            gap=_finite(last.gap),
             tolerance=last.tolerance.value if last.tolerance else None,
             tolerance_reason=last.tolerance.reason if last.tolerance else "",
         )
@@ -77,10 +78,15 @@ def _comparison(study: Study, mode: str, left: Fit, right: Fit, card: Card | Non
         **common,
         verdict=first.verdict,
         reason=f"first parts at {first.name} ({first.code}): {first.sentence}",
-        gap=first.gap,
+        gap=_finite(first.gap),
         tolerance=first.tolerance.value if first.tolerance else None,
         tolerance_reason=first.tolerance.reason if first.tolerance else "",
     )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity; the sentence beside the number says what it was."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _card(study: Study, mode: str, left: Fit, right: Fit, card: Card) -> Plain:
