@@ -14,6 +14,7 @@ import click
 from parity.cli import DONE
 from parity.errors import NothingCompared, RequestError
 from parity.report.markdown import table_cell
+from parity.report.status import StatusLine
 
 if TYPE_CHECKING:
     from parity.certified import Score, StRD
@@ -48,8 +49,8 @@ def show_certified(engine_ids: Sequence[str], json_to: str | None, markdown_to: 
         reasons = "; ".join(f"{e['engine']}: {e['reason']}" for e in idle)
         raise NothingCompared(f"no engine that fits least squares runs here ({reasons}); see `parity doctor`")
     data = sets()
-    with _Bar(quiet) as watch:
-        found = scores(solvers_of(engine for engine in chosen if engine.id in running), data, watch=watch)
+    with _Line(quiet, "starting the engines") as line:
+        found = scores(solvers_of(engine for engine in chosen if engine.id in running), data, watch=line.answered)
     if all(score.kind == "failed" for score in found):
         raise NothingCompared(f"no engine answered ({found[0].solver}: {found[0].verdict}); see `parity doctor`")
     rerun = shlex.join(["parity", "certified", *(word for name in engine_ids for word in ("--engine", name))])
@@ -247,28 +248,10 @@ def _print(document: Plain) -> None:
         click.echo(line, err=True)
 
 
-class _Bar:
-    """Fits and what is being fitted, on one line of the terminal; nothing where nobody watches."""
+class _Line(StatusLine):
+    """Which fit has ended."""
 
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._status: Any = console.status("starting the engines") if console.is_terminal and not quiet else None
-
-    def __enter__(self) -> _Bar:
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def __call__(self, request: Request, done: int, wanted: int) -> None:
+    def answered(self, request: Request, done: int, wanted: int) -> None:
         """Say which engine has answered."""
-        if self._status is not None:
-            from rich.markup import escape
-
-            chosen = ", ".join(f"{k} = {v}" for k, v in request.options["overrides"].items())
-            self._status.update(escape(f"fitted {request.engine} {chosen} ({done} of {wanted})"))
+        chosen = ", ".join(f"{k} = {v}" for k, v in request.options["overrides"].items())
+        self.say(f"fitted {request.engine} {chosen} ({done} of {wanted})")

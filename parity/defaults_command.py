@@ -12,6 +12,7 @@ import click
 
 from parity.cli import COMPARISON_FAILED, DONE, typed
 from parity.errors import NothingCompared, RequestError, unknown
+from parity.report.status import StatusLine
 from parity.survey import Progress, diff_of, entries_of, left_open
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def show_defaults(
     if (pair or probe) and method is None:
         raise RequestError(f"name the METHOD whose parameters are wanted, one of: {', '.join(METHODS)}")
     before = read_lock(lock_file) if check else None
-    with _Bar(quiet) as progress:
+    with _Line(quiet) as progress:
         questions, idle = questions_of(methods, pair or engine_ids, _overrides_by_engine(override))
         common: Plain = {
             "store": store,
@@ -217,7 +218,7 @@ def show_divergences(ids: Sequence[str], check: bool, store: Path | None, jobs: 
         return DONE
     from parity.evidence import examined
 
-    with _Bar(quiet=False) as progress:
+    with _Line(quiet=False) as progress:
         findings = examined(chosen, store=store, jobs=jobs or 0, progress=progress)
     for finding in findings:
         click.echo(f"{finding.divergence.id}: {finding.verdict} ({finding.detail})")
@@ -226,35 +227,17 @@ def show_divergences(ids: Sequence[str], check: bool, store: Path | None, jobs: 
     return COMPARISON_FAILED if any(finding.verdict == "gone" for finding in findings) else DONE
 
 
-class _Bar(Progress):
-    """What a survey does, on one line of the terminal; nothing where nobody watches."""
+class _Line(StatusLine, Progress):
+    """What a survey does."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._status: Any = console.status("asking the engines") if console.is_terminal and not quiet else None
-
-    def __enter__(self) -> _Bar:
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
+        super().__init__(quiet, "asking the engines")
 
     def table(self, question: Question, done: int, wanted: int) -> None:
         """Say which engine has answered."""
-        self._say(f"read {question.engine.id} {question.method} ({done} of {wanted})")
+        self.say(f"read {question.engine.id} {question.method} ({done} of {wanted})")
 
     def fit(self, cell: Any, result: Any, done: int, wanted: int) -> None:
         """Say which change has been fitted."""
         changed = ", ".join(f"{k} = {v}" for k, v in list(cell.identity["overrides"].items())[:2]) or "unchanged"
-        self._say(f"fitted {cell.engine.id} {cell.method} with {changed} ({done} of {wanted} so far)")
-
-    def _say(self, text: str) -> None:
-        if self._status is not None:
-            from rich.markup import escape
-
-            self._status.update(escape(text))
+        self.say(f"fitted {cell.engine.id} {cell.method} with {changed} ({done} of {wanted} so far)")

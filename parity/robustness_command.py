@@ -46,9 +46,9 @@ def show_robustness(
     from parity.report.document import write_text
     from parity.report.figure import CannotDraw
     from parity.report.robustness import robustness_document, robustness_markdown
+    from parity.report.status import StatusLine
     from parity.report.terminal import send
     from parity.robustness import measure
-    from parity.solvers_command import _Bar
     from parity.spec.study import preset
     from parity.study.tables import cache_folder
 
@@ -56,9 +56,9 @@ def show_robustness(
     protocol = dataclasses.replace(study.protocol, draws=draws, sizes=tuple(sizes) or study.protocol.sizes)
     study = dataclasses.replace(study, protocol=protocol)
     _make_folder(out)
-    with _Bar(quiet) as watch:
+    with StatusLine(quiet, "reading settings") as line:
         measured = measure(
-            study, engine_ids, store=store or cache_folder() / "robustness.sqlite", jobs=jobs or 0, watch=watch
+            study, engine_ids, store=store or cache_folder() / "robustness.sqlite", jobs=jobs or 0, watch=line.fitted
         )
         found = robustness_document(
             measured, describe(), shlex.join(["parity", "robustness", *without_outputs(sys.argv[2:])])
@@ -91,16 +91,16 @@ def section(
     """
     from parity.engines.environment import describe
     from parity.report.robustness import robustness_document, robustness_markdown
+    from parity.report.status import StatusLine
     from parity.robustness import PAIRS, measure
-    from parity.solvers_command import _Bar
 
     cheap = dict.fromkeys(contender.engine for pair in PAIRS for contender in pair)
     asked = [each for each in cheap if not engine_ids or each in engine_ids]
     if not asked:
         return None, ""
     try:
-        with _Bar(quiet) as watch:
-            measured = measure(study, asked, store=store, jobs=jobs or 0, watch=watch)
+        with StatusLine(quiet, "reading settings") as line:
+            measured = measure(study, asked, store=store, jobs=jobs or 0, watch=line.fitted)
     except NothingCompared:  # the report says already who did not run
         return None, ""
     found = robustness_document(measured, describe(), rerun)

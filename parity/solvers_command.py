@@ -13,6 +13,7 @@ from parity.cli import COMPARISON_FAILED, DONE
 from parity.defaults_command import without_outputs
 from parity.errors import NothingCompared, RequestError
 from parity.linear_fits import FAMILIES, Fit, Fits, Solver, fitted, solver_named
+from parity.report.status import StatusLine
 
 if TYPE_CHECKING:
     from parity.compare.exact_screen import Exact
@@ -53,7 +54,7 @@ def show_solvers(
     if min(numbers) < 0:
         raise RequestError(f"draw {min(numbers)} is below 0; draws are numbered from 0")
     wanted = list(sizes) or [study.protocol.sizes[0]]
-    with _Bar(quiet) as watch:
+    with StatusLine(quiet, "reading settings") as line:
         found = fitted(
             study,
             solvers,
@@ -63,7 +64,7 @@ def show_solvers(
             draws=numbers,
             store=store or cache_folder() / "solvers.sqlite",
             jobs=jobs or 0,
-            watch=watch,
+            watch=line.fitted,
         )
         cards = [*compared(found, solvers)]
     rerun = shlex.join(["parity", "solvers", *without_outputs(sys.argv[2:])])
@@ -119,30 +120,3 @@ def _asked(pair: Sequence[str], method: str | None, everything: bool, study: Stu
     if solvers[0] == solvers[1]:
         raise RequestError(f"{pair[0]} is named twice; a comparison needs two")
     return solvers, [method]
-
-
-class _Bar:
-    """Fits and what is being fitted, on one line of the terminal; nothing where nobody watches."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._status: Any = console.status("reading settings") if console.is_terminal and not quiet else None
-
-    def __enter__(self) -> _Bar:
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def __call__(self, cell: Any, result: Any, done: int, wanted: int) -> None:
-        """Say which fit has ended."""
-        if self._status is not None:
-            from rich.markup import escape
-
-            text = f"fitted {cell.engine.id} {cell.method}, n = {cell.draw.n}, draw {cell.draw.index}"
-            self._status.update(escape(f"{text} ({done} of {wanted})"))

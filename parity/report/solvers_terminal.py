@@ -27,7 +27,8 @@ def print_cards(document: Plain) -> None:
             _whole(card, width)
     else:
         _table(cards, width)
-    for entry in document["not_run"]:
+    # Where there is no card the command itself says why.
+    for entry in document["not_run"] if cards else ():
         mend = f"; mend: {entry['mend']}" if entry.get("mend") else ""
         click.echo(f"{entry['engine']}: not run ({entry['reason']}){mend}", err=True)
 
