@@ -1,4 +1,4 @@
-"""Wall time of every pair of linear fits at n = 10, from nothing and from the store: `python benchmarks/solvers/run.py`."""
+"""Wall time of every pair of linear fits at n = 10, from nothing and from the store."""
 
 from __future__ import annotations
 

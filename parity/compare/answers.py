@@ -120,6 +120,13 @@ class Examined:
         return self.diagnosis.rank.columns - len(aliased(self.x, intercept, self.side.rank_tolerance))
 
     @property
+    def to_go(self) -> float:
+        """Largest coefficient of the Newton step that is left, times its column's sd."""
+        # Of standardized columns the step is in that unit already.
+        unit = 1.0 if self.side.standardize else self.x.std(axis=0)
+        return float(np.abs(self.shortfall.step[1:] * unit).max(initial=0))
+
+    @property
     def early(self) -> bool:
         """Whether it stopped short of the solution of what it was asked to minimise, with no other reason found."""
         return self.diagnosis.determined and self.found.supposition is None and not self.found.solved

@@ -264,8 +264,7 @@ def _allowed(left: Examined, right: Examined, one: Floats, two: Floats, unit: Fl
     if any(each.early or each.found.supposition for each in (left, right)):
         return COEFFICIENTS
     largest = max(float(np.abs(one * unit).max(initial=0)), float(np.abs(two * unit).max(initial=0)), 1e-300)
-    left_to_go = [float(np.abs(each.shortfall.step[1:] * each.x.std(axis=0)).max(initial=0)) for each in (left, right)]
-    distance = 2 * sum(left_to_go) / largest
+    distance = 2 * (left.to_go + right.to_go) / largest
     if distance <= COEFFICIENTS.value:
         return COEFFICIENTS
     return Tolerance(distance, "twice what the Newton steps at the two answers say that they still had to go")
