@@ -252,7 +252,26 @@ def _fit(
     if result is None or result.status != "done":
         reason = result.reason if result else "it was not fitted before the run ended"
         return Fit(solver, method, draw, spec, None, reason, refused=bool(result and result.status == "raised"))
+    if wrong := _unusable(result, rows):
+        return Fit(solver, method, draw, spec, None, wrong)
     return Fit(solver, method, draw, spec, examined(_side(solver, spec, result, rows, settings, method), rows))
+
+
+def _unusable(result: Result, rows: Rows) -> str:
+    """Why an answer cannot be examined, or an empty string. An aliased coefficient is None and no fault."""
+    given = dict((result.facts["parameters"] or {}).get("coefficients") or {})
+    if not given:
+        return "it gives no coefficients"
+    foreign = [name for name in given if name != "(intercept)" and name not in rows.features]
+    if foreign:
+        return f"it names {', '.join(foreign[:5])}, which are no columns of the data"
+    if "(intercept)" in given and given["(intercept)"] is None:
+        return "it gives no intercept"
+    endless = [name for name, value in given.items() if isinstance(value, str)]
+    if endless:
+        return f"it gives no finite coefficient for {', '.join(endless[:5])}"
+    undefined = np.flatnonzero(~np.isfinite(result.arrays["probability"]))
+    return f"it gives no probability for test row {undefined[0] + 1}" if len(undefined) else ""
 
 
 def _side(solver: Solver, spec: Leekasso | Linear, result: Result, rows: Rows, settings: Settings, method: str) -> Side:

@@ -68,7 +68,8 @@ def show_solvers(
         )
         cards = [*compared(found, solvers)]
     rerun = shlex.join(["parity", "solvers", *without_outputs(sys.argv[2:])])
-    document = solvers_document(study, mode, found, cards, describe(), rerun)
+    named = shlex.join([study_name, *(["--store", str(store)] if store else [])])
+    document = solvers_document(study, mode, found, cards, describe(), rerun, named)
     if json_to:
         send(document, json_to)
     if not quiet and json_to != "-":

@@ -127,9 +127,24 @@ class Examined:
         return float(np.abs(self.shortfall.step[1:] * unit).max(initial=0))
 
     @property
-    def early(self) -> bool:
-        """Whether it stopped short of the solution of what it was asked to minimise, with no other reason found."""
+    def unsolved(self) -> bool:
+        """Whether it solves neither what it was asked to minimise nor anything else that was tried."""
         return self.diagnosis.determined and self.found.supposition is None and not self.found.solved
+
+    @property
+    def early(self) -> bool:
+        """Whether an early stop accounts for that: it says so itself, or it steps and is on its way down.
+
+        A method that steps from the null model is below it, and predicts by the coefficients that it has reached.
+        """
+        side, asked = self.side, self.found.asked
+        if not self.unsolved:
+            return False
+        at_cap = side.cap is not None and side.iterations is not None and side.iterations >= side.cap
+        if at_cap or side.converged is False:
+            return True
+        steps = side.iterations is not None or bool(side.rule)
+        return steps and asked.value <= asked.null and self.predicted[0] <= PREDICTED.value
 
 
 def examined(side: Side, rows: Rows) -> Examined:
@@ -199,10 +214,14 @@ def predicted(side: Side, x: Floats, test: Floats) -> tuple[float, Relation | No
     if usable.sum() <= design.shape[1] or np.linalg.matrix_rank(design / np.maximum(length, 1e-300)) < design.shape[1]:
         return apart, None
     used = np.linalg.lstsq(design / length, used_eta[usable], rcond=None)[0] / length
+    left = np.abs(design @ used - used_eta[usable]).max()
+    if left > LOOSE_COEFFICIENTS.value * max(float(np.abs(used_eta[usable]).max()), 1.0):
+        return apart, None  # no coefficients of these features give these probabilities
     single = np.abs(np.float32(test).astype(np.float64) @ b + c - used_eta)[usable].max(initial=0)
     if single <= PREDICTED.value:
         return apart, Relation("precision", "are features in float32")
-    return apart, relation(b, c, used[1:], float(used[0]), x.std(axis=0), LOOSE_COEFFICIENTS.value)
+    known = relation(b, c, used[1:], float(used[0]), x.std(axis=0), LOOSE_COEFFICIENTS.value)
+    return apart, Relation(known.code, known.sentence.replace("the other", "its coefficients")) if known else None
 
 
 def cut_of(side: Side) -> str | None:

@@ -13,6 +13,10 @@ SINGLE = 4 * float(np.finfo(np.float32).eps)
 "Relative gap that storing a number in float32 can make, with a few roundings on the way."
 
 
+MOST_DIGITS = 7
+"With so few digits left in every coefficient, they were rounded; a float64 has 16."
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """What makes the second of two vectors the first."""
@@ -61,6 +65,19 @@ def relation(b: Floats, c: float, other: Floats, other_c: float, unit: Floats, t
         return Relation("column order", "has the same coefficients in another order")
     if np.all(unit > 0) and gap(b * unit, other, np.ones_like(unit)) <= tolerance:
         return Relation("input_scaling", "is in units of the columns' standard deviations")
+    return None
+
+
+def rounding(b: Floats) -> str | None:
+    """To what two or more coefficients (p,) were rounded; None where they have all their digits."""
+    values = b[b != 0]
+    if len(values) < 2:
+        return None
+    for digits in range(1, MOST_DIGITS + 1):
+        if all(value == float(f"{value:.{digits}g}") for value in values):
+            return f"{digits} significant digits"
+        if all(value == float(f"{value:.{digits}f}") for value in values):
+            return f"{digits} decimals"
     return None
 
 

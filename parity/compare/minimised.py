@@ -31,7 +31,7 @@ ALIKE = 100.0
 FACTORS = (2.0, 3.0, 4.0, 10.0, 100.0, 255.0)
 "By which coefficients are multiplied or divided by mistake: a loss halved or doubled, a unit, pixels scaled to 1."
 
-SMALLEST_CHANGE = 0.01
+SMALLEST_CHANGE = 1e-3
 "A penalty or a weight that differs by less than this share from what was asked is not a finding."
 
 
@@ -78,7 +78,10 @@ def minimised(problem: Problem, reference: Floats | None = None) -> Found:
     fits = [
         (each, found)
         for each, found in tried
-        if found.relative <= max(PLAUSIBLE, 10 * found.floor) and found.excess <= TELLING * asked.excess
+        if found.relative <= max(PLAUSIBLE, 10 * found.floor)
+        and found.excess <= TELLING * asked.excess
+        # Where a loss has saturated its gradient vanishes far from any solution.
+        and found.value <= found.null * (1 + SOLVED)
     ]
     if not fits:
         return Found(asked, None, None)
@@ -93,6 +96,7 @@ def suppositions(problem: Problem, reference: Floats | None = None) -> Iterator[
     yield from _intercepts(problem)
     yield from _penalty(problem)
     yield from _scaling(problem)
+    yield from _intercept_alone(problem)
     yield from _missing_columns(problem)
     yield from _order(problem, reference)
     yield from _precision(problem)
@@ -131,13 +135,36 @@ def _classes(problem: Problem) -> Iterator[Supposition]:
 
 def _intercepts(problem: Problem) -> Iterator[Supposition]:
     if problem.intercept != "none":
-        yield Supposition("intercept", "has no intercept", replace(problem, intercept="none", c=0.0))
+        said = "has no intercept" if problem.c == 0 else "fits its slopes as if without an intercept, and reports one"
+        yield Supposition("intercept", said, replace(problem, intercept="none", c=0.0))
     else:
         yield Supposition("intercept", "has an intercept", replace(problem, intercept="free"))
     if np.any(problem.l2) or problem.l1:
         other: Literal["free", "penalised"] = "free" if problem.intercept == "penalised" else "penalised"
         said = "penalises the intercept" if other == "penalised" else "leaves the intercept out of the penalty"
         yield Supposition("penalty.intercept", said, replace(problem, intercept=other))
+
+
+def _intercept_alone(problem: Problem) -> Iterator[Supposition]:
+    best = _best_intercept(problem) if problem.intercept == "free" else None
+    if best is not None:
+        said = f"reports an intercept that alone is {problem.c - best:+.6g} away from a solution"
+        yield Supposition("intercept", said, replace(problem, c=best))
+
+
+def _best_intercept(problem: Problem) -> float | None:
+    """The intercept that solves the problem beside these coefficients; None where Newton's steps do not settle."""
+    c = problem.c
+    for _ in range(100):
+        eta = problem.x @ problem.b + c
+        _, slope, curvature = loss_of(problem.loss, problem.y, eta)
+        if not curvature.sum() > 0:
+            return None
+        step = float(np.clip(slope.sum() / curvature.sum(), -5, 5))
+        c -= step
+        if abs(step) <= 1e-14 * max(abs(c), 1.0):
+            return c
+    return None
 
 
 def _penalty(problem: Problem, code: str = "penalty.strength", lead: str = "") -> Iterator[Supposition]:
@@ -147,6 +174,8 @@ def _penalty(problem: Problem, code: str = "penalty.strength", lead: str = "") -
     if asked or problem.l1:
         yield Supposition(code, f"{lead}has no penalty", replace(problem, l2=0.0, l1=0.0), 0.0)
     for l2, l1 in found:
+        if min(abs(l2), abs(l1)) > 0 and min(abs(l2), abs(l1)) < SMALLEST_CHANGE * max(abs(l2), abs(l1)):
+            continue  # one of the two alone says it
         if l2 < 0 or l1 < 0 or (l2, l1) == (asked, problem.l1):
             continue
         if l1 == 0 and problem.l1 == 0:
@@ -306,9 +335,9 @@ def _averaged(problem: Problem, weights: Floats) -> Problem:
 
 def _class_weights(problem: Problem) -> Iterator[Supposition]:
     """The weight of class 1 that balances the gradient best, beside a penalty on the sum of weights or of rows."""
-    if problem.loss != "logistic":
+    if not set(np.unique(problem.y)) <= {0.0, 1.0} or problem.loss not in ("logistic", "squares"):
         return
-    slope = loss_of("logistic", problem.y, problem.x @ problem.b + problem.c)[1]
+    slope = loss_of(problem.loss, problem.y, problem.x @ problem.b + problem.c)[1]
     rows, ones = design_of(problem), problem.y == 1
     of_ones, of_zeros = (rows[mask].T @ slope[mask] for mask in (ones, ~ones))
     n, asked = len(problem.y), shortfall(problem).gradient
@@ -339,6 +368,8 @@ def _losses(problem: Problem) -> Iterator[Supposition]:
         "cloglog": "has the complementary log-log link",
     }
     for loss, said in names.items():
+        if problem.loss == "squares" and loss != "logistic":
+            continue
         if loss != problem.loss and set(np.unique(problem.y)) <= {0.0, 1.0}:
             code = "link" if loss in ("probit", "cloglog") else "loss"
             yield Supposition(code, said, replace(problem, loss=loss))

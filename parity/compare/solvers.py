@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.compare.answers import FAR, Examined, Rows, Side, cut_of
-from parity.compare.coefficients import gap, relation
+from parity.compare.coefficients import Relation, gap, relation, rounding
 from parity.compare.minimised import SMALLEST_CHANGE
 from parity.compare.tolerance import COEFFICIENTS, OBJECTIVE, PREDICTED, PROBABILITY, Tolerance
 from parity.compare.verdict import Kind
@@ -150,15 +150,23 @@ def optimum_step(left: Examined, right: Examined) -> Step:
         said = f"no single optimum to measure against; the objectives at the two answers are {apart:.3g} apart"
         return Step("optimum", Kind.NOT_COMPARABLE, said, words, gap=apart)
     worst = max(left.relative, right.relative)
-    early = [each for each in (left, right) if each.early]
+    early = sorted((each for each in (left, right) if each.unsolved), key=lambda each: -each.relative)
     if len(early) == 2 and _same_coefficients(left, right):
         said = f"both stop at the same place, short of it: {_why_early(left)}"
         return Step("optimum", Kind.WITHIN_TOLERANCE, said, words, gap=worst, tolerance=OBJECTIVE)
     if not early:
         kind = Kind.IDENTICAL if worst == 0 else Kind.WITHIN_TOLERANCE
         return Step("optimum", kind, "both reach the optimum", words, gap=worst, tolerance=OBJECTIVE)
+    known = _known(left, right, early)
+    common: Any = {"values": words, "gap": worst, "tolerance": OBJECTIVE}
+    if known is not None:
+        said = f"{early[0].side.name}'s answer {known.sentence}, and is no solution: {_standing(early[0])}"
+        return Step("optimum", Kind.DIFFERENT_EXPLAINED, said, code=known.code, **common)
+    if not all(each.early for each in early):
+        said = "; ".join(_why_early(each) if each.early else _no_solution(each) for each in early)
+        return Step("optimum", Kind.DIFFERENT_UNEXPLAINED, said, code="no solution", **common)
     said = "; ".join(_why_early(each) for each in early)
-    return Step("optimum", Kind.DIFFERENT_EXPLAINED, said, words, code="stopped early", gap=worst, tolerance=OBJECTIVE)
+    return Step("optimum", Kind.DIFFERENT_EXPLAINED, said, code="stopped early", **common)
 
 
 def coefficients_step(left: Examined, right: Examined) -> Step:
@@ -261,7 +269,7 @@ def _same_coefficients(left: Examined, right: Examined) -> bool:
 
 def _allowed(left: Examined, right: Examined, one: Floats, two: Floats, unit: Floats) -> Tolerance:
     """How far apart coefficients may be: what the Newton steps say that both sides still had to go, and rounding."""
-    if any(each.early or each.found.supposition for each in (left, right)):
+    if any(each.unsolved or each.found.supposition for each in (left, right)):
         return COEFFICIENTS
     largest = max(float(np.abs(one * unit).max(initial=0)), float(np.abs(two * unit).max(initial=0)), 1e-300)
     distance = 2 * (left.to_go + right.to_go) / largest
@@ -321,6 +329,33 @@ def _standing(each: Examined) -> str:
     least = f" (minimum {each.minimum:.6g})" if each.minimum is not None and not each.found.supposition else ""
     excess = f"excess {_share(each.relative)}"
     return f"objective {found.value:.10g}{least}, largest gradient {largest:.1e}, {excess}{steps}"
+
+
+def _known(left: Examined, right: Examined, unsolved: list[Examined]) -> Relation | None:
+    """What an answer that is no solution shows of itself, or how it is related to the other, which is one."""
+    if unsolved and (digits := rounding(np.nan_to_num(unsolved[0].side.coefficients))) is not None:
+        return Relation("precision", f"is rounded to {digits}")
+    if len(unsolved) != 1 or set(left.side.selected) != set(right.side.selected):
+        return None
+    other = right if unsolved[0] is left else left
+    if not other.found.solved:
+        return None
+    place = [unsolved[0].side.selected.index(feature) for feature in other.side.selected]
+    mine = np.nan_to_num(unsolved[0].side.coefficients[place])
+    b, c, unit = np.nan_to_num(other.side.coefficients), other.side.intercept, other.x.std(axis=0)
+    return relation(b, c, mine, unsolved[0].side.intercept, unit, COEFFICIENTS.value)
+
+
+def _no_solution(each: Examined) -> str:
+    found = each.found.asked
+    missing = [name for name, b in zip(each.side.selected, each.side.coefficients, strict=True) if np.isnan(b)]
+    said = f"it gives no coefficient for {', '.join(missing)}; " if missing else ""
+    above = ", above that of the intercept alone" if found.value > found.null else ""
+    least = f" where its minimum is {each.minimum:.4g}" if each.minimum is not None else ""
+    return (
+        f"{each.side.name}'s answer solves neither what it was asked to minimise nor anything else that was tried; "
+        f"{said}its objective is {found.value:.4g}{least}{above}"
+    )
 
 
 def _why_early(each: Examined) -> str:

@@ -55,6 +55,8 @@ class Shortfall:
     "Half the squared Newton decrement: the objective's estimated excess over its minimum."
     relative: float
     "The same as a share of the objective."
+    null: float
+    "The loss of the intercept alone: no descent from there ends above it."
     floor: float
     "The part of `relative` that rounding of the gradient alone could make."
     gradient: Floats
@@ -91,7 +93,7 @@ def shortfall(problem: Problem) -> Shortfall:
     null = float(weights @ loss_of(problem.loss, problem.y, np.full_like(eta, _null(problem, weights)))[0])
     scale = max(abs(value), SMALLEST_LOSS * null, float(np.finfo(np.float64).tiny))
     floor = float(rounding @ _newton(hessian, rounding, free)) / 2
-    return Shortfall(value, excess, excess / scale, floor / scale, distance, step)
+    return Shortfall(value, excess, excess / scale, null, floor / scale, distance, step)
 
 
 def design_of(problem: Problem) -> Floats:

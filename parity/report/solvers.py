@@ -27,16 +27,20 @@ def solvers_document(
     cards: Sequence[tuple[Fit, Fit, Card | None]],
     environment: Plain,
     rerun: str,
+    named: str,
 ) -> Plain:
-    """The document of a comparison of solvers. cards: pairs of fits, with None where one could not be had."""
-    comparisons = [_comparison(study, mode, *card).document() for card in cards]
+    """The document of a comparison of solvers. cards: pairs of fits, with None where one could not be had.
+
+    named: the study as it was written on the command line, with whatever else a single card needs to be made again.
+    """
+    comparisons = [_comparison(named, mode, *card).document() for card in cards]
     return {
         "schema": SCHEMA,
         "kind": "solvers",
         "environment": environment,
         "study": {"name": study.name, "data": {"name": found.data.name, "sha256": found.data.sha256}, "mode": mode},
         "methods": {fit.method: plain(fit.spec) for fit in found.fits},
-        "cards": [_card(study, mode, left, right, card) for left, right, card in cards if card is not None],
+        "cards": [_card(named, mode, left, right, card) for left, right, card in cards if card is not None],
         "not_run": [*found.not_run, *_refusals(found)],
         "comparisons": comparisons,
         "counts": dict(Counter(comparison["verdict"] for comparison in comparisons)),
@@ -44,21 +48,21 @@ def solvers_document(
     }
 
 
-def rerun_of(study: Study, mode: str, left: Fit, right: Fit) -> str:
+def rerun_of(named: str, mode: str, left: Fit, right: Fit) -> str:
     """The command that makes one card again."""
     aligned = " --mode aligned" if mode == "aligned" else ""
     return (
-        f"parity solvers {left.solver.name} {right.solver.name} --method {left.method} --study {study.name} "
+        f"parity solvers {left.solver.name} {right.solver.name} --method {left.method} --study {named} "
         f"--n {left.draw.n} --draw {left.draw.index}{aligned}"
     )
 
 
-def _comparison(study: Study, mode: str, left: Fit, right: Fit, card: Card | None) -> Comparison:
+def _comparison(named: str, mode: str, left: Fit, right: Fit, card: Card | None) -> Comparison:
     common: Plain = {
         "left": f"{left.solver.name} {left.method}",
         "right": f"{right.solver.name} {right.method}",
         "what": f"linear fit, n = {left.draw.n}, draw {left.draw.index}",
-        "rerun": rerun_of(study, mode, left, right),
+        "rerun": rerun_of(named, mode, left, right),
     }
     if card is None:
         absent = left if left.examined is None else right
@@ -89,7 +93,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _card(study: Study, mode: str, left: Fit, right: Fit, card: Card) -> Plain:
+def _card(named: str, mode: str, left: Fit, right: Fit, card: Card) -> Plain:
     return {
         "left": card.left,
         "right": card.right,
@@ -100,7 +104,7 @@ def _card(study: Study, mode: str, left: Fit, right: Fit, card: Card) -> Plain:
         "first": card.first.name if card.first else None,
         "code": card.first.code if card.first else None,
         "steps": [_step(step) for step in card.steps],
-        "rerun": rerun_of(study, mode, left, right),
+        "rerun": rerun_of(named, mode, left, right),
     }
 
 

@@ -82,7 +82,7 @@ def logistic(
     constant = float(model.intercept_[0]) if intercept else 0.0
     return Side(
         "faulty", rows.features, model.coef_[0], constant, model.predict_proba(rows.test)[:, 1],
-        model.predict(rows.test).astype(np.int8), LOGISTIC,
+        model.predict(rows.test).astype(np.int8), LOGISTIC, iterations=int(model.n_iter_[0]),
     )  # fmt: skip
 
 
@@ -230,7 +230,7 @@ FAULTS: dict[str, Fault] = {
     "stopped after four iterations": Fault("optimum", "stopped early", lambda r: stopped(r, 4)),
     "tolerance 100 times looser": Fault("optimum", "stopped early", lambda r: logistic(r, tol=1e-2)),
     "coefficients rounded to two digits": Fault(
-        "optimum", "stopped early",
+        "optimum", "precision",
         lambda r: to_two_digits(logistic(r)),
     ),
     "predicts with the class order turned": Fault(

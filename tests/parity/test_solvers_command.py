@@ -85,7 +85,10 @@ def test_least_squares_of_r_and_python_on_real_draws(parity: Callable, study: Pa
     assert "leekasso-lm, n = 40, draw 0" in ran.stdout
     for name in ("features", "objective", "uniqueness", "optimum", "coefficients", "probabilities", "labels"):
         assert name in ran.stdout
-    assert f"rerun           parity solvers r-stats py-sklearn --method leekasso-lm --study {study.stem}" in ran.stdout
+    assert (
+        f"rerun           parity solvers r-stats py-sklearn --method leekasso-lm --study {study} --store {store}"
+        in ran.stdout
+    )
 
 
 @pytest.mark.parametrize(
