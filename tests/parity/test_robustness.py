@@ -233,8 +233,12 @@ def test_least_squares_take_the_solution_of_smallest_norm(tens: list[Ten]):
     each = next(t for t in tens if t.n == 10)
     centre = each.x.mean(axis=0)
     b = np.linalg.pinv(each.x - centre) @ (each.y - each.y.mean())
-    expected = (each.test - centre) @ b + each.y.mean() > 0.5
-    assert np.array_equal(exact_labels(each, tuple(range(len(each.names))), Objective("squares")), expected)
+    fitted = (each.test - centre) @ b + each.y.mean()
+    found = exact_labels(each, tuple(range(len(each.names))), Objective("squares"))
+    # With pixels of few values a fitted value can be one half itself, and rounding then decides.
+    certain = np.abs(fitted - 0.5) > 1e-9
+    assert certain.mean() > 0.9
+    assert np.array_equal(found[certain], (fitted > 0.5)[certain])
 
 
 def test_intervals_are_those_of_scipys_bootstrap():
