@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from parity.data import Data
     from parity.engines.sheet import Engine
     from parity.spec.models import Mode
-    from parity.spec.protocol import Draw, Draws
+    from parity.spec.protocol import Draw
     from parity.spec.study import Study
     from parity.study.cells import Cell
+    from parity.study.fill import Watch
     from parity.study.store import Result
 
 Plain = dict[str, Any]
 Settings = dict[tuple["Solver", str], Sequence[Plain]]
-Watch = Callable[["Cell", "Result", int, int], object]
 
 FAMILIES = ("lm", "glm", "liblinear", "linear")
 "Families of specifications that are linear models."
@@ -121,8 +121,7 @@ def fitted(
     from parity.run import able
     from parity.spec.protocol import Draws, make_draws
     from parity.study.cells import cell
-    from parity.study.executor import Executor
-    from parity.study.store import Store
+    from parity.study.fill import filled
 
     data = load(study.data)
     protocol = dataclasses.replace(study.protocol, sizes=tuple(sizes), draws=max(draws) + 1)
@@ -143,7 +142,7 @@ def fitted(
                         mode, solver.overrides, observe={} if mode == "aligned" else {"scores": True},
                     )  # fmt: skip
                     wanted.append((solver, method, draw, spec, made_cell))
-    results = _results([each[-1] for each in wanted], study, data, chosen, store, jobs, watch, Executor, Store)
+    results = filled([each[-1] for each in wanted], study.data, data, chosen, store, jobs, watch)
     rows = {
         (draw.n, draw.index): Rows(
             np.asarray(data.x[draw.rows], dtype=np.float64),
@@ -202,32 +201,6 @@ def _spec(study: Study, method: str, mode: Mode, n: int) -> Leekasso | Linear:
     return spec
 
 
-def _results(
-    cells: Sequence[Cell],
-    study: Study,
-    data: Data,
-    draws: Draws,
-    path: Path,
-    jobs: int,
-    watch: Watch,
-    executor: Any,
-    store_class: Any,
-) -> dict[str, Result | None]:
-    done = 0
-
-    def told(cell: Cell, result: Result) -> None:
-        nonlocal done
-        done += 1
-        watch(cell, result, done, len(missing))
-
-    with store_class(path, writing=True) as store:
-        known = store.finished(each.key for each in cells)
-        missing = [each for each in cells if each.key not in known]
-        if missing:
-            executor(store, study.data, data, draws, jobs=jobs).run(missing, told)
-        return {each.key: store.get(each.key) for each in cells}
-
-
 def _settings(asked: dict[tuple[Solver, str], Leekasso | Linear], running: dict[str, dict[str, str]]) -> Settings:
     """Each solver's own parameters under each method, read back from the framework; kept by package version."""
     from parity.study.tables import Question, tables
@@ -259,7 +232,7 @@ def _fit(
 
 def _unusable(result: Result, rows: Rows) -> str:
     """Why an answer cannot be examined, or an empty string. An aliased coefficient is None and no fault."""
-    given = dict((result.facts["parameters"] or {}).get("coefficients") or {})
+    given = result.coefficients
     if not given:
         return "it gives no coefficients"
     foreign = [name for name in given if name != "(intercept)" and name not in rows.features]
@@ -278,7 +251,7 @@ def _side(solver: Solver, spec: Leekasso | Linear, result: Result, rows: Rows, s
     from parity.compare.screen_scores import Screened
 
     facts = result.facts
-    given = dict((facts["parameters"] or {}).get("coefficients") or {})
+    given = dict(result.coefficients)
     intercept = given.pop("(intercept)", 0.0)
     selected = tuple(name for name in (facts["selected"] or given) if name in rows.features)
     coefficients = np.array([np.nan if given.get(name) is None else given[name] for name in selected], dtype=np.float64)

@@ -233,8 +233,7 @@ def _answers(
 ) -> tuple[dict[tuple[Contender, Pixels], dict[tuple[int, int], Answer]], dict[str, int]]:
     from parity.engines.sheet import engine
     from parity.study.cells import cell
-    from parity.study.executor import Executor
-    from parity.study.store import Store
+    from parity.study.fill import filled
 
     cells: dict[tuple[Contender, Pixels, int, int], Cell] = {}
     for contender in asked:
@@ -251,28 +250,17 @@ def _answers(
     answers: dict[tuple[Contender, Pixels], dict[tuple[int, int], Answer]] = {}
     refused: dict[str, int] = {}
     reasons: dict[tuple[Contender, Pixels], str] = {}
-    done = 0
-    with Store(path, writing=True) as store:
-        known = store.finished(wanted.key for wanted in cells.values())
-        missing = list({w.key: w for w in cells.values() if w.key not in known}.values())
-
-        def told(fitted: Cell, result: Result) -> None:
-            nonlocal done
-            done += 1
-            watch(fitted, result, done, len(missing))
-
-        if missing:
-            Executor(store, study.data, data, draws, jobs=jobs).run(missing, told)
-        for (contender, pixels, n, index), wanted in cells.items():
-            result = store.get(wanted.key)
-            if result is not None and result.status == "done":
-                answers.setdefault((contender, pixels), {})[n, index] = answer(result)
-            else:
-                why = result.reason if result else "it was not fitted before the run ended"
-                where = "its own" if pixels == "own" else "the shared"
-                # The first reason stands for all: some bring a time of day along.
-                first = reasons.setdefault((contender, pixels), why)
-                _count(refused, f"{contender.engine} {contender.method} on {where} pixels: {first}")
+    results = filled(cells.values(), study.data, data, draws, path, jobs, watch)
+    for (contender, pixels, n, index), wanted in cells.items():
+        result = results[wanted.key]
+        if result is not None and result.status == "done":
+            answers.setdefault((contender, pixels), {})[n, index] = answer(result)
+        else:
+            why = result.reason if result else "it was not fitted before the run ended"
+            where = "its own" if pixels == "own" else "the shared"
+            # The first reason stands for all: some bring a time of day along.
+            first = reasons.setdefault((contender, pixels), why)
+            _count(refused, f"{contender.engine} {contender.method} on {where} pixels: {first}")
     return answers, refused
 
 
@@ -282,10 +270,9 @@ def _count(reasons: dict[str, int], why: str) -> None:
 
 def answer(result: Result) -> Answer:
     """What the chain needs of a stored fit."""
-    given = (result.facts.get("parameters") or {}).get("coefficients") or {}
     return Answer(
         result.arrays["label"] == 1,
-        frozenset(name for name, value in given.items() if value is None),
+        frozenset(name for name, value in result.coefficients.items() if value is None),
         result.facts.get("converged"),
         bool(result.facts.get("messages")),
     )

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
 import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,26 +105,9 @@ def section(
 
 def draw(found: Plain, prefix: Path) -> Path:
     """The picture of a document as prefix.png, drawn by R; CannotDraw says why there is none."""
-    from parity.engines.environment import r_environ
-    from parity.engines.sheet import engine_folder
-    from parity.report.figure import DRAW_SECONDS, CannotDraw
+    from parity.report.figure import drawn_by_r
 
-    rscript = shutil.which("Rscript")
-    if rscript is None:
-        raise CannotDraw("R draws the pictures and is not installed: apt-get install r-base-core")
-    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        names = _tables(found, Path(folder))
-        command = [rscript, str(engine_folder("R") / "robustness_figure.R"), *names, str(prefix.resolve())]
-        environ = {**os.environ, **r_environ()}
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=DRAW_SECONDS, env=environ, cwd=folder, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CannotDraw(f"R took longer than {DRAW_SECONDS} s to draw") from error
-    drawn = prefix.with_suffix(".png")
-    if done.returncode != 0 or not drawn.exists():
-        raise CannotDraw(f"R could not draw: {' '.join(done.stderr.split())[-300:]}")
+    (drawn,) = drawn_by_r("robustness_figure.R", lambda folder: _tables(found, folder), prefix, (".png",))
     return drawn
 
 

@@ -85,20 +85,22 @@ def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict
 
 
 def code_hash(engine: Engine) -> str:
-    """Sha256 of an engine's file, of the files beside it that it names, and of ours that its numbers pass through.
+    """Sha256 of an engine's file, of those beside it that it or they name, and of ours that its numbers pass through.
 
     A result counts for the code that made it: a mended engine file fits its cells again.
     """
     from parity.engines.sheet import PACKAGE, engine_file
 
     path = engine_file(engine)
-    source = path.read_text(encoding="utf-8")
     beside = sorted(path.parent.glob(f"*{path.suffix}"))
-    named = [p for p in beside if p != path and re.search(rf"\b{re.escape(p.stem)}\b", source)]
+    named = [path]
+    for file in named:  # it grows on the way
+        source = file.read_text(encoding="utf-8")
+        named += [p for p in beside if p not in named and re.search(rf"\b{re.escape(p.stem)}\b", source)]
     ours = ["engines/contract.py", "engines/worker.py"]
     ours += ["engines/r_bridge.py"] if engine.language == "R" else []
     ours += ["spec/screen.py"] if engine.screen == "neutral" else []
-    files = [path, *named, *(PACKAGE / name for name in ours)]
+    files = [*named, *(PACKAGE / name for name in ours)]
     return hashlib.sha256(b"\0".join(p.read_bytes() for p in files)).hexdigest()
 
 

@@ -72,7 +72,7 @@ def minimised(problem: Problem, reference: Floats | None = None) -> Found:
     asked = shortfall(problem)
     if asked.relative <= max(SOLVED, 10 * asked.floor):
         # So good an answer can still tell in which precision its features were.
-        single = _in_single_precision(problem)
+        single = _in_single_precision(problem, asked)
         return Found(asked, *single) if single else Found(asked, None, None)
     tried = [(each, shortfall(each.problem)) for each in suppositions(problem, reference)]
     fits = [
@@ -116,8 +116,7 @@ def times(ratio: float, n: int) -> str:
     return f"{ratio:.4g} times"
 
 
-def _in_single_precision(problem: Problem) -> tuple[Supposition, Shortfall] | None:
-    asked = shortfall(problem)
+def _in_single_precision(problem: Problem, asked: Shortfall) -> tuple[Supposition, Shortfall] | None:
     for each in _precision(problem):
         found = shortfall(each.problem)
         if asked.relative > 100 * asked.floor and found.excess <= 0.01 * asked.excess:
@@ -167,10 +166,10 @@ def _best_intercept(problem: Problem) -> float | None:
     return None
 
 
-def _penalty(problem: Problem, code: str = "penalty.strength", lead: str = "") -> Iterator[Supposition]:
+def _penalty(problem: Problem, lead: str = "") -> Iterator[Supposition]:
     """The penalty under which the gradient of the loss is balanced, by least squares over the coefficients."""
     found = [_balancing(problem, kinds) for kinds in ((True, False), (False, True), (True, True))]
-    n, asked = len(problem.y), float(np.mean(problem.l2))
+    code, n, asked = "penalty.strength", len(problem.y), float(np.mean(problem.l2))
     if asked or problem.l1:
         yield Supposition(code, f"{lead}has no penalty", replace(problem, l2=0.0, l1=0.0), 0.0)
     for l2, l1 in found:

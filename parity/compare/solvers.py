@@ -177,8 +177,7 @@ def coefficients_step(left: Examined, right: Examined) -> Step:
     for each in (left, right):
         if not each.diagnosis.determined:
             return Step(name, Kind.NOT_COMPARABLE, f"{each.diagnosis.reason}; fitted values are compared instead")
-    place = [right.side.selected.index(feature) for feature in left.side.selected]
-    one, two = np.nan_to_num(left.side.coefficients), np.nan_to_num(right.side.coefficients[place])
+    one, two = _paired(left, right)
     unit = left.x.std(axis=0)
     apart = max(gap(one, two, unit), _intercept_gap(left, right, one, two, unit))
     tolerance = _allowed(left, right, one, two, unit)
@@ -259,12 +258,16 @@ def in_words(each: Examined) -> str:
     return f"{said}; but it {supposition.sentence}" if supposition else said
 
 
+def _paired(left: Examined, right: Examined) -> tuple[Floats, Floats]:
+    """Both sides' coefficients (k,) of the same features, in the left side's order; 0 where one has none."""
+    place = [right.side.selected.index(feature) for feature in left.side.selected]
+    return np.nan_to_num(left.side.coefficients), np.nan_to_num(right.side.coefficients[place])
+
+
 def _same_coefficients(left: Examined, right: Examined) -> bool:
     if set(left.side.selected) != set(right.side.selected):
         return False
-    place = [right.side.selected.index(feature) for feature in left.side.selected]
-    one, two = np.nan_to_num(left.side.coefficients), np.nan_to_num(right.side.coefficients[place])
-    return gap(one, two, left.x.std(axis=0)) <= COEFFICIENTS.value
+    return gap(*_paired(left, right), left.x.std(axis=0)) <= COEFFICIENTS.value
 
 
 def _allowed(left: Examined, right: Examined, one: Floats, two: Floats, unit: Floats) -> Tolerance:
@@ -340,10 +343,9 @@ def _known(left: Examined, right: Examined, unsolved: list[Examined]) -> Relatio
     other = right if unsolved[0] is left else left
     if not other.found.solved:
         return None
-    place = [unsolved[0].side.selected.index(feature) for feature in other.side.selected]
-    mine = np.nan_to_num(unsolved[0].side.coefficients[place])
-    b, c, unit = np.nan_to_num(other.side.coefficients), other.side.intercept, other.x.std(axis=0)
-    return relation(b, c, mine, unsolved[0].side.intercept, unit, COEFFICIENTS.value)
+    b, mine = _paired(other, unsolved[0])
+    unit = other.x.std(axis=0)
+    return relation(b, other.side.intercept, mine, unsolved[0].side.intercept, unit, COEFFICIENTS.value)
 
 
 def _no_solution(each: Examined) -> str:

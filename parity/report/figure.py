@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,28 @@ def multiples_figure(document: dict[str, Any], prefix: Path) -> list[Path]:
 
 
 def _draw(prefix: Path, flags: list[str], curves: list[dict[str, Any]], second: str) -> list[Path]:
+    def arguments(folder: Path) -> list[str]:
+        first = folder / "curves.csv"
+        rows = ((p["n"], c["engine"], c["method"], p["mean"], p["p10"], p["p90"]) for c in curves for p in c["points"])
+        _write(first, ("n", "engine", "method", "mean", "p10", "p90"), rows)
+        return [*flags, str(first), second]
+
+    return drawn_by_r("figure.R", arguments, prefix, (".png", ".svg"))
+
+
+def drawn_by_r(
+    script: str, arguments: Callable[[Path], list[str]], prefix: Path, suffixes: tuple[str, ...]
+) -> list[Path]:
+    """The pictures `prefix` + suffix that an R script draws.
+
+    arguments: given a temporary folder for its tables, what the script is called with before the prefix. Raises
+    CannotDraw with the reason.
+    """
     rscript = shutil.which("Rscript")
     if rscript is None:
         raise CannotDraw("R draws the pictures and is not installed: apt-get install r-base-core")
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        first = Path(folder) / "curves.csv"
-        rows = ((p["n"], c["engine"], c["method"], p["mean"], p["p10"], p["p90"]) for c in curves for p in c["points"])
-        _write(first, ("n", "engine", "method", "mean", "p10", "p90"), rows)
-        script = engine_folder("R") / "figure.R"
-        command = [rscript, str(script), *flags, str(first), second, str(prefix.resolve())]
+        command = [rscript, str(engine_folder("R") / script), *arguments(Path(folder)), str(prefix.resolve())]
         environ = {**os.environ, **r_environ()}
         try:
             done = subprocess.run(
@@ -60,10 +73,9 @@ def _draw(prefix: Path, flags: list[str], curves: list[dict[str, Any]], second: 
             )
         except subprocess.TimeoutExpired as error:
             raise CannotDraw(f"R took longer than {DRAW_SECONDS} s to draw") from error
-    drawn = [prefix.with_suffix(suffix) for suffix in (".png", ".svg")]
+    drawn = [prefix.with_suffix(suffix) for suffix in suffixes]
     if done.returncode != 0 or not all(path.exists() for path in drawn):
-        words = " ".join(done.stderr.split())[-300:]
-        raise CannotDraw(f"R could not draw: {words}")
+        raise CannotDraw(f"R could not draw: {' '.join(done.stderr.split())[-300:]}")
     return drawn
 
 

@@ -51,6 +51,12 @@ class Result:
     arrays: dict[str, np.ndarray[Any, Any]]
 
     @property
+    def coefficients(self) -> dict[str, Any]:
+        """A linear model's, by feature, "(intercept)" among them; None where aliased. Empty for other models."""
+        found: dict[str, Any] = (self.facts.get("parameters") or {}).get("coefficients") or {}
+        return found
+
+    @property
     def reason(self) -> str:
         """Why there is no fit, or an empty string."""
         return str(self.facts.get("reason", ""))
