@@ -9,16 +9,22 @@ PYTEST_ARGS ?=
 R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test figure test checks lint types lint-r test-r no-r test-python test-aligned test-kill bench wheel clean spotless
+.PHONY: help setup setup-test figure figure-beam2017-r figure-beam2017-python test checks lint types lint-r test-r no-r test-python test-aligned test-lockstep test-kill bench wheel clean spotless
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## R, Java, .venv and the R library: what is missing, and nothing else
 	@bash setup/setup.sh
 
 figure: setup ## the figure of 2017 through today's engines, in out/leek2017
 	$(PARITY) reproduce leek2017 --out $(OUT)
+
+figure-beam2017-r: setup ## the rebuttal's figure in R, in out/beam2017-r
+	$(PARITY) reproduce beam2017-r --out out/beam2017-r
+
+figure-beam2017-python: setup ## the rebuttal's figure in Python, in out/beam2017-python
+	$(PARITY) reproduce beam2017-python --out out/beam2017-python
 
 test: setup-test ## every check: ruff, mypy, lintr, testthat, pytest
 	@$(MAKE) --no-print-directory checks
@@ -50,13 +56,17 @@ test-python:
 test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on 36 (a quarter of an hour)
 	PARITY_ALIGNED=all $(PYTHON) -m pytest tests/parity/test_aligned.py $(PYTEST_ARGS)
 
+test-lockstep: setup-test ## every fault planted in five engines, and 200 honest runs (half an hour)
+	PARITY_LOCKSTEP=all $(PYTHON) -m pytest tests/parity/test_planted.py $(PYTEST_ARGS)
+
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)
 
-bench: setup ## wall times: parity against a plain R script of 2017, its table of defaults, all pairs of solvers (minutes)
+bench: setup ## wall times: parity against plain R of 2017, all defaults, all pairs of solvers, a network three ways (minutes)
 	$(PYTHON) benchmarks/leek2017/run.py
 	$(PYTHON) benchmarks/defaults/run.py
 	$(PYTHON) benchmarks/solvers/run.py
+	$(PYTHON) benchmarks/redux/run.py
 
 wheel: setup-test ## dist/*.whl, R files included
 	$(PYTHON) -m build --wheel

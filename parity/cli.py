@@ -114,7 +114,8 @@ def engines(json_to: str | None) -> int:
             rows.append([engine.id, " ".join(engine.fits), engine.runtime, *marks])
         columns(rows)
         click.echo(
-            "\nfits: lm, glm and liblinear on ten screened features (Leekasso), mlp; `parity doctor` says who runs here"
+            "\nfits: lm, glm and liblinear on ten screened features (Leekasso), linear (aligned), dense (mlp) and "
+            "convolutional (cnn) networks; `parity doctor` says who runs here"
         )
     return DONE
 
@@ -207,6 +208,41 @@ def solvers(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command()
+@click.argument("pair", metavar="A B", nargs=-1)
+@click.option("--method", metavar="METHOD", required=True, help="A dense network of the study, as mlp-beam.")
+@click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
+@click.option("--n", type=click.IntRange(2), help="Training rows (default: the study's first size).")
+@click.option("--draw", type=int, default=0, show_default=True, help="Number of the draw, from 0.")
+@click.option("--steps", type=click.IntRange(1), default=100, show_default=True, help="Updates to follow.")
+@click.option("--fit", is_flag=True, help="Compare whole calls of fit, epoch by epoch.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of --fit (default: the method's).")
+@click.option(
+    "--optimizer", type=click.Choice(["sgd", "adam", "rmsprop", "adadelta"]), help="In place of the method's."
+)
+@click.option("--learning-rate", type=float, help="In place of the method's.")
+@click.option("--output", type=click.Choice(["sigmoid", "softmax"]), help="One logistic or two softmax units.")
+@click.option(
+    "--input-scaling",
+    type=click.Choice(["none", "divide-by-255", "standardize"]),
+    help="Of the rows, before anyone is given them (default: the method's, else divide-by-255).",
+)
+@click.option("--precision", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--tf32/--no-tf32", default=False, help="On a GPU: products in ten bits.", show_default=True)
+@click.option("--html", "html_to", type=click.Path(path_type=Path), help="Write a page with a strip for every tensor.")
+@click.option("--quiet", is_flag=True, help="No progress and no text.")
+@_json_option
+def lockstep(pair: tuple[str, ...], **options: Any) -> int:
+    """From equal weights on equal rows: the first step and tensor at which the networks of A and B part.
+
+    A and B are engines, or one of them is 'reference': networks trained in float64 by the plain formulas.
+    """
+    from parity.lockstep_command import show_lockstep
+
+    return show_lockstep(pair, **options)
+
+
+@main.command()
 @click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
 @click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
@@ -285,7 +321,7 @@ def run(study: str, store: Path | None, mode: Any, **options: Any) -> int:
 @_run_options
 def reproduce(preset: str, quick: bool, out: Path | None, store: Path | None, **options: Any) -> int:
     """Rerun a published experiment and draw its figure again: PRESET is leek2017, beam2017-r or beam2017-python."""
-    from parity.commands import reproduce_and_draw
+    from parity.reproduce_command import reproduce_and_draw
 
     return reproduce_and_draw(preset, quick, out or Path("out") / preset, store, **options)
 

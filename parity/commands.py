@@ -1,9 +1,9 @@
-"""What `parity run` and `parity reproduce` do between the request and the last line that they print."""
+"""What `parity run` does between the request and the last line that it prints, and what `parity reproduce` shares."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,73 +24,20 @@ def run_and_print(
     from parity.report.terminal import accuracies, send, shortfalls
 
     chosen = ["--mode", mode] if mode else []
-    rerun = _again(["run", study_name, *chosen, "--store", str(store)], options)
-    study = _with_options(study_named(study_name), options)
+    rerun = again(["run", study_name, *chosen, "--store", str(store)], options)
+    study = with_options(study_named(study_name), options)
     study = dataclasses.replace(study, mode=mode or study.mode)
-    done = _run(study, store, quiet=quiet, **options, rerun=rerun)
+    done = run_with_progress(study, store, quiet=quiet, **options, rerun=rerun)
     if json_to:
         send(done.document, json_to)
     if not quiet and json_to != "-":
         accuracies(done.document)
         shortfalls(done.document)
-        click.echo(_account(done))
-    return _exit_code(done)
+        click.echo(account(done))
+    return exit_code(done)
 
 
-def reproduce_and_draw(
-    preset: str, quick: bool, out: Path, store: Path | None, *, json_to: str | None, quiet: bool, **options: Any
-) -> int:
-    """`parity reproduce`."""
-    from parity.report.document import write
-    from parity.report.figure import CannotDraw, multiples_figure, original_figure
-    from parity.report.markdown import markdown
-    from parity.report.terminal import comparison_line, send, shortfalls
-    from parity.spec.study import preset as preset_named
-    from parity.spec.study import quick as quickened
-
-    words = ["reproduce", preset, *(["--quick"] if quick else []), "--out", str(out)]
-    rerun = _again([*words, *(["--store", str(store)] if store else [])], options)
-    study = preset_named(preset)
-    study = _with_options(quickened(study) if quick else study, options)
-    _make_folder(out)
-    is_leek = preset == "leek2017"
-    done = _run(study, store or out / "parity.sqlite", quiet=quiet, **options, published=is_leek, rerun=rerun)
-    pictures, troubles = [], []
-    drawings: list[tuple[str, str, Callable[[dict[str, Any], Path], list[Path]]]] = [
-        ("engines", "Every engine beside the baselines", multiples_figure)
-    ]
-    if is_leek:
-        drawings.insert(0, ("figure", "The figure of 2017, drawn again", original_figure))
-    for name, title, draw in drawings:
-        try:
-            drawn = draw(done.document, out / name)
-            pictures.append({"title": title, "file": drawn[0].name})
-        except CannotDraw as error:
-            troubles.append(f"{name}: not drawn ({error})")
-    guess = ""
-    if is_leek:
-        from parity.robustness_command import section
-
-        path, asked = store or out / "parity.sqlite", options["engine_ids"]
-        found, guess = section(study, asked, path, jobs=options["jobs"], quiet=quiet, rerun=rerun)
-        done.document["robustness"] = found
-    write(done.document, out / "parity.json")
-    (out / "report.md").write_text(markdown(done.document, pictures) + guess)
-    if json_to:
-        send(done.document, json_to)
-    if not quiet and json_to != "-":
-        for comparison in done.document["comparisons"]:
-            click.echo(comparison_line(comparison))
-        shortfalls(done.document)
-        for trouble in troubles:
-            click.echo(trouble, err=True)
-        click.echo(_account(done))
-        made = [out / p["file"] for p in pictures] + [out / "report.md", out / "parity.json"]
-        click.echo("see " + ", ".join(map(str, made)))
-    return _exit_code(done)
-
-
-def _again(words: list[str], options: dict[str, Any]) -> str:
+def again(words: list[str], options: dict[str, Any]) -> str:
     """The command line that asks for the same again."""
     import shlex
 
@@ -116,7 +63,8 @@ def study_named(name: str) -> Study:
     raise unknown("preset", name, PRESETS)
 
 
-def _with_options(study: Study, options: dict[str, Any]) -> Study:
+def with_options(study: Study, options: dict[str, Any]) -> Study:
+    """The study with what --draws, --data, --label and --classes replace; they are taken out of the options."""
     draws = options.pop("draws")
     if draws is not None:
         study = dataclasses.replace(study, protocol=dataclasses.replace(study.protocol, draws=draws))
@@ -131,7 +79,7 @@ def _with_options(study: Study, options: dict[str, Any]) -> Study:
     return study
 
 
-def _run(
+def run_with_progress(
     study: Study,
     store: Path,
     *,
@@ -142,6 +90,7 @@ def _run(
     published: bool = False,
     rerun: str,
 ) -> Run:
+    """Run a study with a progress bar where somebody watches."""
     from parity.report.terminal import Progress
     from parity.run import run_study
 
@@ -158,7 +107,8 @@ def _run(
         )
 
 
-def _account(done: Run) -> str:
+def account(done: Run) -> str:
+    """What was fitted, how long it took and what the store had already."""
     fitted, outcome = sum(done.outcome.fitted.values()), done.outcome
     if not fitted:
         return f"nothing to fit, {outcome.known:,} were in the store"
@@ -167,7 +117,8 @@ def _account(done: Run) -> str:
     return f"{took}; {outcome.known:,} were in the store"
 
 
-def _exit_code(done: Run) -> int:
+def exit_code(done: Run) -> int:
+    """0: done. 1: a comparison failed. 3: nothing was fitted."""
     from parity.cli import COMPARISON_FAILED, DONE, NOTHING_COMPARED
     from parity.report.document import failed
 
@@ -176,7 +127,8 @@ def _exit_code(done: Run) -> int:
     return COMPARISON_FAILED if failed(done.document) else DONE
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make a folder for pictures and reports; a RequestError where it cannot be made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

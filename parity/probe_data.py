@@ -89,6 +89,14 @@ def few_rows() -> dict[str, Any]:
     return {"x": x[:, columns], "y": rows["y"][:FEW], "features": features, "rows": rows["rows"][:FEW]}
 
 
+def few_images(rows: int, columns: int) -> dict[str, Any]:
+    """FEW whole images of that size, for a network that needs its columns to be one: MNIST's, cut or repeated."""
+    pool = load(Source("mnist01"))
+    x = np.resize(np.asarray(pool.x[:FEW], dtype=np.float64), (FEW, rows * columns))
+    features = [f"pixel{i}" for i in range(rows * columns)]
+    return {"x": x, "y": pool.y[:FEW].astype(np.int64), "features": features, "rows": np.arange(FEW)}
+
+
 def _telling(x: NDArray[np.float64], y: NDArray[np.int8]) -> int:
     """The column whose class means lie furthest apart."""
     return int(np.argmax(np.abs(x[y == 1].mean(axis=0) - x[y == 0].mean(axis=0))))

@@ -36,7 +36,7 @@ def show_robustness(
     quiet: bool,
 ) -> int:
     """`parity robustness`."""
-    from parity.commands import _make_folder
+    from parity.commands import make_folder
     from parity.defaults_command import without_outputs
     from parity.engines.environment import describe
     from parity.report.document import write_text
@@ -51,7 +51,7 @@ def show_robustness(
     study = preset(PRESET)
     protocol = dataclasses.replace(study.protocol, draws=draws, sizes=tuple(sizes) or study.protocol.sizes)
     study = dataclasses.replace(study, protocol=protocol)
-    _make_folder(out)
+    make_folder(out)
     with StatusLine(quiet, "reading settings") as line:
         measured = measure(
             study, engine_ids, store=store or cache_folder() / "robustness.sqlite", jobs=jobs or 0, watch=line.fitted

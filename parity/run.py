@@ -100,6 +100,7 @@ def code_hash(engine: Engine) -> str:
     ours = ["engines/contract.py", "engines/worker.py"]
     ours += ["engines/r_bridge.py"] if engine.language == "R" else []
     ours += ["spec/screen.py"] if engine.screen == "neutral" else []
+    ours += ["engines/jax_on_cpu.py"] if engine.runtime == "keras-jax" else []
     files = [*named, *(PACKAGE / name for name in ours)]
     return hashlib.sha256(b"\0".join(p.read_bytes() for p in files)).hexdigest()
 
@@ -156,7 +157,7 @@ def translation(
     from parity.spec.study import method_named, specification
     from parity.study.ask import ask
 
-    spec, engine = specification(method_named(method), mode, n, method), engine_named(engine_id)
+    spec, engine = specification(method_named(method), mode, n), engine_named(engine_id)
     if spec.family not in engine.fits:
         able_to = [e.id for e in engines().values() if spec.family in e.fits]
         raise RequestError(f"engine {engine_id} does not fit {method}; these do: {', '.join(able_to)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.errors import NothingCompared, RequestError
+from parity.spec.models import CNN
 
 if TYPE_CHECKING:
     from parity.compare.behaviour import Behaviour, Look
@@ -135,14 +136,17 @@ def survey(
 
     read = tables(questions, fresh=fresh, watch=answer)
     found = [Found(question, table) for question, table in zip(questions, read, strict=True)]
-    looks = {each: _looking(each.question) for each in found if not each.table.reason}
+    small = [each.question.method for each in found if isinstance(each.question.spec, CNN)]
+    if probe and small:
+        raise RequestError(f"{small[0]} takes whole images; probes are fitted to a quarter of their pixels")
+    # A convolutional network has no behaviour on rows that are no images.
+    looks = {e: _looking(e.question) for e in found if not e.table.reason and e.question.method not in small}
     probes = {each: _probing(each.question, each.table.rows, parameters) for each in looks}
     path = store or cache_folder() / "probes.sqlite"
     seen = _searched([*(looks.values() if measure else ()), *(probes.values() if probe else ())], path, jobs, progress)
     seen |= _recalled([make for make in [*looks.values(), *probes.values()] if make not in seen], path)
     return tuple(
-        each if each.table.reason else _with_findings(each, seen.get(looks[each]), seen.get(probes[each]))
-        for each in found
+        _with_findings(each, seen.get(looks[each]), seen.get(probes[each])) if each in looks else each for each in found
     )
 
 

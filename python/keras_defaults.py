@@ -9,32 +9,33 @@ from typing import Any
 from parity.engines.contract import Plain, beside
 
 native, watched = beside(__file__, "native_calls"), beside(__file__, "keras_first_batch")
+networks = beside(__file__, "keras_network")
 FIRST_BATCH = "the first batch that {} hands to {}_step"
 CALLBACKS = "what {} tells its callbacks"
 ABSENT = object()
 "Marks what neither a configuration nor an attribute tells; None is a value."
 
 
-def rows_of(model: Any, arguments: Plain, room: Plain, decay: float | None) -> list[Plain]:
+def rows_of(model: Any, arguments: Plain, room: Plain) -> list[Plain]:
     """Rows for every function that made `model`, compiled it and would fit it, in that order.
 
     room: names that an override can set, by the part of `arguments` that takes them.
     """
     import keras
 
-    *hidden, output = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    drops = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    *dense, last = arguments["dense"]
-    network = [native.by_name(each) for each in model.get_config()["layers"]]
-    rows = rows_of_sequential(model, network)
+    *hidden, output = of_class(model, "Dense")
+    *dense, last = [native.printable(each) for each in arguments["dense"]]
+    rows = rows_of_sequential(model, [native.by_name(each) for each in model.get_config()["layers"]])
+    rows += rows_of_image(model, arguments, room)
     layer = keras.layers.Dense
     if hidden:
         rows += made("Dense", layer, hidden, asked=alike(dense), choices=choices(layer), override=room["dense"])
-    if drops:
-        rows += made("Dropout", keras.layers.Dropout, drops, asked=arguments["dropout"])
+    if drops := of_class(model, "Dropout"):
+        asked = [given for name, given in networks.layers_of(arguments) if name == "Dropout"]
+        rows += made("Dropout", keras.layers.Dropout, drops, asked=alike(asked))
     free = room["dense"] - {"activation"}
     rows += made("Dense, output", layer, [output], asked=last, choices=choices(layer), override=free)
-    rows += rows_of_initializers([*hidden, output])
+    rows += rows_of_objects([*of_class(model, "Conv2D"), *hidden, output], arguments["penalty"])
     name, rates = arguments["optimizer"]
     rows += native.declared(
         "compile",
@@ -44,20 +45,41 @@ def rows_of(model: Any, arguments: Plain, room: Plain, decay: float | None) -> l
         read="get_compile_config() of the model",
         override=room["compile"],
     )
-    optimizer = type(model.optimizer).__name__
-    rows += made(
-        optimizer, getattr(keras.optimizers, optimizer), [model.optimizer], asked=rates, override=room["optimizer"]
+    rows += rows_of_optimizer(
+        model.optimizer, native.printable(rates), native.printable(arguments["schedule"]), room["optimizer"]
     )
-    if decay is not None:
-        scheduler = keras.callbacks.LearningRateScheduler
-        rows += native.declared(
-            "LearningRateScheduler",
-            scheduler,
-            asked={"schedule": f"rate * {decay} after every epoch"},
-            effective={"verbose": scheduler(lambda epoch, rate: rate).verbose},
-            read="attributes of LearningRateScheduler",
-        )
-    return rows + rows_of_fit(arguments["fit"], room["fit"], decay) + rows_of_predict()
+    return rows + rows_of_fit(arguments["fit"], room["fit"]) + rows_of_predict()
+
+
+def of_class(model: Any, name: str) -> list[Any]:
+    return [layer for layer in model.layers if type(layer).__name__ == name]
+
+
+def rows_of_image(model: Any, arguments: Plain, room: Plain) -> list[Plain]:
+    """Reshape, Conv2D, MaxPooling2D and Flatten, where the features are an image; convolutions share one table."""
+    import keras
+
+    if "image" not in arguments:
+        return []
+    rows: list[Plain] = []
+    for name in ("Reshape", "Conv2D", "MaxPooling2D", "Flatten"):
+        asked = [native.printable(given) for each, given in networks.layers_of(arguments) if each == name]
+        known = {"choices": choices(keras.layers.Conv2D), "override": room["dense"] | room["convolution"]}
+        more = known if name == "Conv2D" else {}
+        rows += made(name, getattr(keras.layers, name), of_class(model, name), asked=alike(asked), **more)
+    return rows
+
+
+def rows_of_optimizer(optimizer: Any, rates: Plain, schedule: Plain, room: set[str]) -> list[Plain]:
+    """The optimizer, and the schedule that its rate follows."""
+    import keras
+
+    name, rate = type(optimizer).__name__, optimizer.get_config()["learning_rate"]
+    rows = made(name, getattr(keras.optimizers, name), [optimizer], asked=rates, override=room)
+    if isinstance(rate, dict):
+        falls = keras.optimizers.schedules.deserialize(rate)
+        rows += made(type(falls).__name__, type(falls), [falls], asked=schedule)
+    return rows
 
 
 def rows_of_sequential(model: Any, network: list[str]) -> list[Plain]:
@@ -82,21 +104,23 @@ def rows_of_sequential(model: Any, network: list[str]) -> list[Plain]:
     )
 
 
-def rows_of_initializers(layers: list[Any]) -> list[Plain]:
-    """Each initializer in force once: it is an object of its own, which a layer makes from a word."""
+def rows_of_objects(layers: list[Any], penalty: Plain) -> list[Plain]:
+    """Each initializer and regularizer in force once: it is an object of its own, which a layer makes from a word."""
     import keras
 
-    names = [name for name in inspect.signature(keras.layers.Dense).parameters if name.endswith("_initializer")]
+    kinds = ("_initializer", "_regularizer")
+    names = [name for name in inspect.signature(keras.layers.Dense).parameters if name.endswith(kinds)]
     objects = [getattr(layer, name) for layer in layers for name in names]
-    unlike = {(type(each).__name__, repr(each.get_config())): each for each in objects}
-    return [row for (label, _), each in unlike.items() for row in made(label, type(each), [each])]
+    unlike = {(type(each).__name__, repr(each.get_config())): each for each in objects if each is not None}
+    given = {"L2": penalty}
+    found = [made(label, type(each), [each], asked=given.get(label)) for (label, _), each in unlike.items()]
+    return [row for rows in found for row in rows]
 
 
-def rows_of_fit(asked: Plain, room: set[str], decay: float | None) -> list[Plain]:
+def rows_of_fit(asked: Plain, room: set[str]) -> list[Plain]:
     of_its_rows = ("sample_weight", "validation_data")
     batch, told = watched.handed_over("fit", {k: v for k, v in asked.items() if k not in of_its_rows})
-    callbacks = {} if decay is None else {"callbacks": ["LearningRateScheduler"]}
-    return read_at("fit", "train", batch, told, {"x": "x_train", "y": "y_train", **asked, **callbacks}, room)
+    return read_at("fit", "train", batch, told, {"x": "x_train", "y": "y_train", **asked}, room)
 
 
 def rows_of_predict() -> list[Plain]:
@@ -134,9 +158,10 @@ def without_name(values: Plain) -> Plain:
 
 
 def alike(each: list[Plain]) -> Plain:
-    """One value where all layers have the same, else a list by layer; always a list of their units."""
+    """One value where all layers have the same, else a list by layer; always a list of their units or filters."""
     columns = {name: [native.by_name(values[name]) for values in each] for name in each[0]}
-    one = {name: all(value == v[0] for value in v) and (name != "units" or len(v) == 1) for name, v in columns.items()}
+    listed = {"units", "filters"} if len(each) > 1 else set()
+    one = {name: all(value == v[0] for value in v) and name not in listed for name, v in columns.items()}
     return {name: v[0] if one[name] else v for name, v in columns.items()}
 
 

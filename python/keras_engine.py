@@ -7,40 +7,39 @@ from typing import Any
 
 from parity.engines.contract import Plain, answer, beside, call, option, recorded
 
-native, replaced = beside(__file__, "native_calls"), beside(__file__, "keras_overrides")
-OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}
-"Units and loss of the output layer by its activation."
+native, nets = beside(__file__, "native_calls"), beside(__file__, "keras_network")
+training, fast = beside(__file__, "keras_training"), beside(__file__, "keras_fast")
 
 
 def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
     """Rows for every function that a fit calls; effective values from a compiled model that has seen no data."""
     import keras
 
-    arguments = arguments_mlp(spec, options)
-    try:
-        model = network(arguments, train["x"].shape[1])
-        room = replaced.room_for(type(model.optimizer))
-        return beside(__file__, "keras_defaults").rows_of(model, arguments, room, spec["learning_rate_decay"])
-    finally:
-        # A model without graphs leaves little to collect, and collecting takes most of a second.
-        keras.utils.clear_session(free_memory=False)
+    arguments = nets.arguments_mlp(spec, options)
+    with nets.precision(spec):
+        try:
+            model = nets.network(arguments, train["x"].shape[1])
+            room = nets.replaced.room_for(type(model.optimizer), spec["family"] == "cnn")
+            return beside(__file__, "keras_defaults").rows_of(model, arguments, room)
+        finally:
+            # A model without graphs leaves little to collect, and collecting takes most of a second.
+            keras.utils.clear_session(free_memory=False)
 
 
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test.
 
+    Where options ask for them it starts as well from row_order or from batches, the places of the rows of each update.
     Keras is imported only to check overrides and to look up compile's own optimizer where arguments are meant for it.
     """
-    arguments = arguments_mlp(spec, options)
-    layers = layers_of(arguments)
+    arguments = nets.arguments_mlp(spec, options)
+    layers = nets.layers_of(arguments)
     optimizer, rates = arguments["optimizer"]
     named = f"optimizer={native.call_code(f'keras.optimizers.{optimizer}', rates)}" if optimizer else ""
-    decay, seed = spec["learning_rate_decay"], seed_of(options)
-    trains = not option(options, "untrained")
-    scheduler = f"keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * {decay} if epoch else rate)"
-    first = "x_train, y_train" + (f", callbacks=[{scheduler}]" if decay is not None else "")
+    seed = nets.seed_of(options)
     code = [
         "import keras\n",
+        *nets.precision_code(spec),
         *([f"keras.utils.set_random_seed({seed})"] if seed is not None else []),
         *native.SCALING.get(spec["input_scaling"], []),
         "model = keras.Sequential([",
@@ -48,7 +47,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
         *(f"    {native.call_code(f'keras.layers.{name}', given)}," for name, given in layers),
         "])",
         native.call_code("model.compile", arguments["compile"], named),
-        *([native.call_code("model.fit", arguments["fit"], first)] if trains else []),
+        *training.code(arguments["fit"], options),
         f"probability = model.predict(x_test, verbose=0)[:, {arguments['dense'][-1]['units'] - 1}]",
         f"label = (probability > {option(spec, 'threshold', 0.5)}).astype(int)",
     ]
@@ -57,14 +56,12 @@ def translate(spec: Plain, options: Plain) -> Plain:
         ("loss", arguments["compile"]["loss"], "compile has none of its own, and nothing is learnt without one"),
         ("threshold", 0.5, "Keras gives no labels"),
     ]
-    calls = layers + ([(optimizer, rates)] if optimizer else [])
-    calls += [("compile", arguments["compile"]), *([("fit", arguments["fit"])] if trains else [])]
-    if decay is not None and trains:
-        calls += [("LearningRateScheduler", {"schedule": f"rate * {decay} after every epoch"})]
+    calls = layers + ([(optimizer, rates)] if optimizer else []) + [("compile", arguments["compile"])]
+    calls += [] if option(options, "untrained") else [("fit", arguments["fit"])]
     return {
-        "calls": [call(name, **given) for name, given in calls],
+        "calls": [call(name, **native.printable(given)) for name, given in calls],
         "code": "\n".join(code),
-        "not_expressible": native.gaps((True, name, "only Keras' SGD takes it") for name in unused(spec)),
+        "not_expressible": nets.gaps(spec),
         "added": native.added(row for row in needed if spec[row[0]] is None),
     }
 
@@ -72,104 +69,65 @@ def translate(spec: Plain, options: Plain) -> Plain:
 @recorded
 def fit(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     """One fit in Keras' float type. x: (n, p); probability and label: (n_test,); weights: (in, out) arrays."""
-    native.refuse(options, ("row_order", "trace"), "Keras")
-    return fit_mlp(spec, train, test, options)
+    with nets.precision(spec):
+        return fit_mlp(spec, train, test, options)
 
 
 def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     import keras
 
-    arguments, decay = arguments_mlp(spec, options), spec["learning_rate_decay"]
-    if (seed := seed_of(options)) is not None:
+    arguments = nets.arguments_mlp(spec, options)
+    if (seed := nets.seed_of(options)) is not None:
         keras.utils.set_random_seed(seed)
     x, x_test = native.scaled(spec, train["x"], test["x"])
     try:
-        model = network(arguments, x.shape[1])
+        model = nets.network(arguments, x.shape[1])
         if (start := option(options, "initial_weights")) is not None:
             pairs = zip(start["weights"], start["biases"], strict=True)
             model.set_weights([each for pair in pairs for each in pair])
-        scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * decay if epoch else rate)
-        callbacks = [scheduler] if decay is not None else None
-        untrained = option(options, "untrained")
-        history = None if untrained else model.fit(x, train["y"], callbacks=callbacks, **arguments["fit"])
+        histories, trace = training.trained(model, x, train["y"], arguments["fit"], options)
         probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
-        layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
-        arrays = {"weights": [w for w, *_ in layers], "biases": [b for _, *rest in layers for b in rest]}
         return answer(
             probability=probability,
             label=(probability > option(spec, "threshold", 0.5)).astype(int),
-            parameters=arrays if option(options, "weights") else None,
-            effective=read_back(model, history, len(x), arguments),
-            iterations=len(history.epoch) if history else 0,
+            parameters=training.arrays(model) if option(options, "weights") else None,
+            effective=read_back(model, histories, len(x), arguments),
+            # Single updates are of no epoch.
+            iterations=None if trace and "loss" in trace[-1] else sum(len(each.epoch) for each in histories),
             updates=int(model.optimizer.iterations),
+            trace=trace,
         )
     finally:
         # Keras keeps the graphs of every model that a process has made.
         keras.utils.clear_session()
 
 
-def arguments_mlp(spec: Plain, options: Plain) -> Plain:
-    """What each function is given; an override goes to the first that takes its name."""
-    overrides = dict(option(options, "overrides", {}))
-    output, optimizer = option(spec, "output", "sigmoid"), overrides.pop("optimizer", spec["optimizer"])
-    sgd = {} if unused(spec) else {"momentum": spec["momentum"], "nesterov": spec["nesterov"]}
-    init = spec["init"] and spec["init"].replace("-", "_")
-    parts = {
-        "optimizer": native.pinned(learning_rate=spec["learning_rate"], **sgd),
-        "compile": {"loss": OUTPUTS[output][1]},
-        "fit": native.pinned(epochs=spec["epochs"], batch_size=spec["batch_size"], verbose=0),
-        "dense": native.pinned(activation=spec["activation"], kernel_initializer=init),
-    }
-    if overrides or optimizer not in (None, "adam", "sgd") or (optimizer is None and parts["optimizer"]):
-        optimizer = replaced.with_overrides(parts, overrides, optimizer)
-    dense = [{"units": units, **parts["dense"]} for units in spec["hidden"]]
-    last = {**parts["dense"], "units": OUTPUTS[output][0], "activation": output}
-    name = {"adam": "Adam", "sgd": "SGD"}.get(optimizer, optimizer)
-    dropout = native.pinned(rate=spec["dropout"] or None)
-    return {**parts, "dense": [*dense, last], "dropout": dropout, "optimizer": (name, parts["optimizer"])}
+def fit_many(spec: Plain, trains: list[Plain], test: Plain, options: Plain) -> list[Plain]:
+    """The fits of several draws at once, on JAX in a compiled loop that was checked against `fit`."""
+    answers: list[Plain] = fast.fit_many(fit, read_back, spec, trains, test, options)
+    return answers
 
 
-def network(arguments: Plain, inputs: int) -> Any:
-    """The compiled network for (n, inputs) rows, as it starts."""
-    import keras
+def read_back(model: Any, histories: list[Any], n: int, arguments: Plain) -> Plain:
+    """What was in force. Keras records no batch size, but the steps of an epoch leave only some sizes.
 
-    made = [getattr(keras.layers, name)(**given) for name, given in layers_of(arguments)]
-    model = keras.Sequential([keras.layers.Input((inputs,)), *made])
-    name, rates = arguments["optimizer"]
-    optimizer = {"optimizer": getattr(keras.optimizers, name)(**rates)} if name else {}
-    model.compile(**optimizer, **arguments["compile"])
-    return model
-
-
-def seed_of(options: Plain) -> int | None:
-    """All draws start from it, and on a CPU a fit then repeats bit for bit on every backend."""
-    return option(options, "seed", 0 if option(options, "repeatable") else None)
-
-
-def unused(spec: Plain) -> list[str]:
-    """Pinned parameters that belong to SGD where another optimizer is asked for."""
-    return [n for n in ("momentum", "nesterov") if spec[n] is not None and spec["optimizer"] != "sgd"]
-
-
-def layers_of(arguments: Plain) -> list[tuple[str, Plain]]:
-    """Layers in the order in which they are made: each draws its seeds when it is made, so that the order counts."""
-    *hidden, output = [("Dense", dense) for dense in arguments["dense"]]
-    drop = [("Dropout", arguments["dropout"])] if arguments["dropout"] else []
-    return [layer for dense in hidden for layer in (dense, *drop)] + [output]
-
-
-def read_back(model: Any, history: Any, n: int, arguments: Plain) -> Plain:
-    """What was in force. Keras records no batch size, but the steps of an epoch leave only some sizes."""
+    A rate that falls stands with its value after training, as the optimizer tells it.
+    """
     import keras
 
     trained: Plain = {}
-    if history:
-        steps = history.params["steps"]
+    if histories:
+        steps = histories[-1].params["steps"]
         sizes = [math.ceil(n / steps), None if steps == 1 else math.ceil(n / (steps - 1)) - 1]
         trained = {"steps_per_epoch": steps, "batch_size between": sizes}
-    first = model.layers[0].get_config()
+    first = next(layer for layer in model.layers if layer.weights).get_config()
+    rates = {name: value for name, value in model.optimizer.get_config().items() if name != "name"}
+    schedule = rates["learning_rate"]["config"] if isinstance(rates["learning_rate"], dict) else {}
+    if schedule:
+        rates["learning_rate"] = float(model.optimizer.learning_rate)
     return {
-        **{name: value for name, value in model.optimizer.get_config().items() if name != "name"},
+        **{name: value for name, value in schedule.items() if name != "name"},
+        **rates,
         "optimizer": type(model.optimizer).__name__,
         "loss": model.loss,
         **trained,

@@ -73,4 +73,8 @@ def untrained(model: Any, x: Any, y: Any) -> Any:
     Every solver starts from the same draw, and L-BFGS alone holds the gradient against `tol` before its first step.
     """
     asked = {name: getattr(model, name) for name in ("solver", "tol")}
-    return model.set_params(solver="lbfgs", tol=sys.float_info.max).fit(x, y).set_params(**asked)
+    model.set_params(solver="lbfgs", tol=sys.float_info.max).fit(x, y).set_params(**asked)
+    # SciPy's optimizer hands its start back in float64 whatever it was given.
+    model.coefs_ = [weights.astype(x.dtype, copy=False) for weights in model.coefs_]
+    model.intercepts_ = [biases.astype(x.dtype, copy=False) for biases in model.intercepts_]
+    return model

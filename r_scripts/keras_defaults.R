@@ -1,14 +1,8 @@
 # Keras' table of defaults from R: what R's signatures declare, what a compiled model tells, and what fit hands on.
 
-# Rows that must come in order before rows count as unshuffled: by chance they do so less than once in 1e13. As many
-# batches are there to be handed on, because only a batch smaller than the data shows that its size was chosen.
-in_order <- 16L
-# Rows where nobody asks for a size: eight batches of 32, which is what Keras takes today.
-plain_rows <- 256L
-
 # Rows for every function that made `model`, compiled it and would fit it, in that order. room: names that an override
 # can set, by the part of `arguments` that takes them; schedule: what the learning rate's callback is given, or NULL.
-rows_mlp <- function(model, arguments, room, schedule) {
+rows_mlp <- function(model, arguments, room) {
   kinds <- vapply(model$layers, class_name, "")
   dense <- model$layers[kinds == "Dense"]
   hidden <- dense[-length(dense)]
@@ -19,21 +13,23 @@ rows_mlp <- function(model, arguments, room, schedule) {
   compiled <- c(list(object = "model"), if (optimizer$is_asked) list(optimizer = optimizer$fn), arguments$compile)
   c(
     rows_of_sequential(model),
+    rows_of_image(model$layers, kinds, arguments, union(room$dense, room$convolution)),
     if (length(hidden)) {
-      made(label, keras3::layer_dense, hidden, asked = asked, choices = words, override = room$dense)
+      made(label, keras3::layer_dense, hidden, asked = written(asked), choices = words, override = room$dense)
     },
-    if (length(arguments$dropout)) {
+    if ("Dropout" %in% kinds) {
+      rates <- unlist(c(arguments$image$dropout_pooled, if (length(hidden)) arguments$dropout))
       made(
         "keras3::layer_dropout", keras3::layer_dropout, model$layers[kinds == "Dropout"],
-        asked = c(list(object = "model"), arguments$dropout)
+        asked = list(object = "model", rate = alike(unname(rates)))
       )
     },
     made(
       "keras3::layer_dense, output", keras3::layer_dense, dense[length(dense)],
-      asked = c(list(object = "model"), arguments$output), choices = words,
+      asked = c(list(object = "model"), written(arguments$output)), choices = words,
       override = setdiff(room$dense, "activation"), from = label
     ),
-    rows_of_initializers(dense),
+    rows_of_objects(c(model$layers[kinds == "Conv2D"], dense), arguments$penalty),
     declared(
       "keras3::compile", keras_method("compile"), compiled, lapply(model$get_compile_config(), by_name),
       "get_compile_config() of the model",
@@ -41,13 +37,37 @@ rows_mlp <- function(model, arguments, room, schedule) {
     ),
     made(
       optimizer$fn, keras_function(optimizer$fn), list(model$optimizer),
-      asked = optimizer$arguments, override = room$optimizer
+      asked = written(optimizer$arguments), override = room$optimizer
     ),
-    if (!is.null(schedule)) declared(decay_function, keras_function(decay_function), schedule),
-    rows_of_fit(arguments$fit, room$fit, schedule),
+    if (is.call(optimizer$arguments$learning_rate)) {
+      made(
+        schedule_function, keras_function(schedule_function), list(eval(optimizer$arguments$learning_rate)),
+        asked = arguments$schedule
+      )
+    },
+    rows_of_fit(arguments$fit, room$fit),
     rows_of_predict()
   )
 }
+
+# The layers before the dense ones, where the features are an image; convolutions share one table.
+rows_of_image <- function(layers, kinds, arguments, room) {
+  given <- Filter(function(layer) layer$fn %in% names(image_classes), layers_of(arguments))
+  functions <- vapply(given, `[[`, "", "fn")
+  unlist(lapply(unique(functions), function(fn) {
+    each <- lapply(given[functions == fn], `[[`, "arguments")
+    asked <- lapply(stats::setNames(nm = names(each[[1]])), function(name) alike(lapply(each, `[[`, name)))
+    if ("filters" %in% names(asked)) asked$filters <- unlist(lapply(each, `[[`, "filters"))
+    made(
+      fn, keras_function(fn), layers[kinds == image_classes[[fn]]], asked = c(list(object = "model"), written(asked)),
+      choices = if (fn == "keras3::layer_conv_2d") keras_words(keras3::layer_conv_2d) else list(),
+      override = if (fn == "keras3::layer_conv_2d") room else character()
+    )
+  }), recursive = FALSE)
+}
+
+# Arguments that are code as the text of it.
+written <- function(arguments) lapply(arguments, function(value) if (is.call(value)) code_of(value) else value)
 
 # Its input_* are the arguments of the input layer that it makes. Both names count the models of the session.
 rows_of_sequential <- function(model) {
@@ -63,24 +83,24 @@ rows_of_sequential <- function(model) {
   )
 }
 
-# Each initializer in force once: it is an object of its own, which a layer makes from a word.
-rows_of_initializers <- function(layers) {
-  fields <- grep("_initializer$", names(formals(keras3::layer_dense)), value = TRUE)
+# Each initializer and regularizer in force once: it is an object of its own, which a layer makes from a word.
+rows_of_objects <- function(layers, penalty) {
+  fields <- grep("_(initializer|regularizer)$", names(formals(keras3::layer_dense)), value = TRUE)
+  fields <- setdiff(fields, "activity_regularizer")
   objects <- unlist(lapply(layers, function(layer) lapply(fields, function(field) layer[[field]])))
   unlike <- objects[!duplicated(lapply(objects, function(each) list(class_name(each), each$get_config())))]
   unlist(lapply(unlike, function(each) {
-    name <- exported_as("initializer", class_name(each))
-    if (length(name)) made(paste0("keras3::", name), keras_function(name), list(each))
+    name <- unlist(lapply(c("initializer", "regularizer"), exported_as, class = class_name(each)))
+    asked <- if (identical(name, "regularizer_l2")) penalty else list()
+    if (length(name)) made(paste0("keras3::", name), keras_function(name), list(each), asked = asked)
   }), recursive = FALSE)
 }
 
-rows_of_fit <- function(asked, room, schedule) {
+rows_of_fit <- function(asked, room) {
   # These belong to the rows of the fit, not to those that are watched.
   seen <- handed_over("fit", asked[setdiff(names(asked), c("sample_weight", "class_weight", "validation_data"))])
-  callbacks <- if (!is.null(schedule)) list(callbacks = decay_function)
   declared(
-    "keras3::fit", keras_method("fit"),
-    c(list(object = "model", x = "x_train", y = "y_train"), asked, callbacks), seen,
+    "keras3::fit", keras_method("fit"), c(list(object = "model", x = "x_train", y = "y_train"), asked), seen,
     c("the first batches that fit hands to train_step", epochs = "history$params", verbose = "history$params"),
     override = room, from = "keras3's fit of a Model"
   )
@@ -95,47 +115,12 @@ rows_of_predict <- function() {
   )
 }
 
-# What fit or predict hands to a model of one unit that learns nothing. Runs eagerly, so that no graph is traced.
-handed_over <- function(step, asked) {
-  size <- option(asked, "batch_size")
-  n <- if (is.null(size)) plain_rows else in_order * as.integer(size)
-  seen <- list()
-  watch <- function(data) {
-    x <- if (is.list(data)) data[[1]] else data
-    seen <<- c(seen, list(as.numeric(as.array(x))))
-    x
-  }
-  watched <- keras3::new_model_class(
-    "Watched",
-    train_step = function(data) {
-      watch(data)
-      if (length(unlist(seen)) >= in_order) self$stop_training <- TRUE
-      list(loss = 0)
-    },
-    predict_step = function(data) watch(data)
-  )
-  input <- keras3::keras_input(1L)
-  model <- watched(inputs = input, outputs = keras3::layer_dense(input, 1L))
-  keras3::compile(model, loss = "mean_squared_error", run_eagerly = TRUE)
-  x <- matrix(as.numeric(seq_len(n)), n, 1)
-  history <- if (step == "fit") {
-    do.call(keras3::fit, c(list(model, x, numeric(n)), asked))
-  } else {
-    do.call(stats::predict, c(list(model, x), asked))
-  }
-  first <- length(seen[[1]])
-  c(
-    if (first < n) list(batch_size = first),
-    if (step == "fit") c(list(shuffle = is.unsorted(unlist(seen))), history$params[c("epochs", "verbose")])
-  )
-}
-
 # Rows of a function from the objects that it made, of which each may be in force for a layer of its own.
 made <- function(label, fn, objects, ...) {
   each <- lapply(objects, in_force, names = setdiff(names(formals(fn)), c("object", "name", "...")))
   names <- names(each[[1]])
   columns <- lapply(stats::setNames(nm = names), function(name) alike(lapply(each, `[[`, name)))
-  if ("units" %in% names) columns$units <- unlist(lapply(each, `[[`, "units"))
+  for (name in intersect(c("units", "filters"), names)) columns[[name]] <- unlist(lapply(each, `[[`, name))
   declared(label, fn, effective = columns, read = "get_config() and attributes of what it made", ...)
 }
 
@@ -147,7 +132,7 @@ in_force <- function(object, names) {
   })
 }
 
-# One value where all layers have the same, else a list by layer. Units are always given by layer.
+# One value where all layers have the same, else a list by layer. Units and filters are always given by layer.
 alike <- function(values) if (length(unique(values)) == 1) values[[1]] else values
 
 by_name <- function(value) {

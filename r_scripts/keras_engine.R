@@ -4,49 +4,43 @@
 source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(frame) {
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
-source(beside("keras_network.R"), local = TRUE)
-source(beside("keras_defaults.R"), local = TRUE)
+for (name in c("precision", "network", "training", "first_batch", "defaults")) {
+  source(beside(sprintf("keras_%s.R", name)), local = TRUE)
+}
 
 defaults <- function(spec, train, options) {
   arguments <- arguments_mlp(spec, options)
   on.exit(keras3::clear_session())
-  rows_mlp(network(arguments, ncol(train$x)), arguments, room_for(arguments$optimizer$fn), decay_call(spec))
+  room <- room_for(arguments$optimizer$fn, spec$family == "cnn")
+  with_precision(spec, rows_mlp(network(arguments, ncol(train$x)), arguments, room))
 }
 
 translate <- function(spec, options) {
   arguments <- arguments_mlp(spec, options)
-  dropout <- if (length(arguments$dropout)) call_code("keras3::layer_dropout", arguments$dropout)
   compiled <- c(list(optimizer = quote(optimizer)), arguments$compile)
-  schedule <- decay_call(spec)
   seed <- seed_of(options)
   optimizer <- arguments$optimizer
-  dense <- c(lapply(arguments$hidden, function(units) c(list(units = units), arguments$dense)), list(arguments$output))
-  layers <- vapply(dense, call_code, "", fn = "keras3::layer_dense")
+  layers <- layers_of(arguments)
   list(
     calls = c(
-      lapply(dense, native_call_with, fn = "keras3::layer_dense"),
-      if (length(arguments$dropout)) list(native_call_with("keras3::layer_dropout", arguments$dropout)),
+      lapply(layers, function(layer) native_call_with(layer$fn, layer$arguments)),
       list(
         native_call_with(optimizer$fn, optimizer$arguments),
-        native_call_with("keras3::compile", arguments$compile),
-        native_call_with("keras3::fit", arguments$fit)
+        native_call_with("keras3::compile", arguments$compile)
       ),
-      if (!is.null(schedule)) list(native_call_with(decay_function, schedule))
+      if (!isTRUE(option(options, "untrained"))) list(native_call_with("keras3::fit", arguments$fit))
     ),
     code = paste(c(
+      precision_code(spec),
       scaling_code(spec),
       if (!is.null(seed)) sprintf("keras3::set_random_seed(%dL)", as.integer(seed)),
       paste(c(
         "model <- keras3::keras_model_sequential(input_shape = ncol(x_train))",
-        rbind(layers[-length(layers)], dropout), layers[length(layers)]
+        vapply(layers, function(layer) call_code(layer$fn, layer$arguments), "")
       ), collapse = " |>\n  "),
       paste("optimizer <-", call_code(optimizer$fn, optimizer$arguments)),
       call_code("keras3::compile", compiled, first = "model"),
-      call_code(
-        "keras3::fit", arguments$fit,
-        first = c("model", "unname(x_train)", "y_train"),
-        last = if (!is.null(schedule)) sprintf("callbacks = %s(%s)", decay_function, schedule)
-      ),
+      training_code(arguments$fit, options),
       sprintf("probability <- predict(model, unname(x_test), verbose = 0)[, %d]", arguments$output$units),
       sprintf("label <- as.integer(probability > %s)", format(option(spec, "threshold", 0.5)))
     ), collapse = "\n"),
@@ -62,10 +56,7 @@ translate <- function(spec, options) {
 }
 
 fit <- function(spec, train, test, options) {
-  recorded({
-    refuse(options, c("row_order", "trace"), "Keras")
-    fit_mlp(spec, train, test, options)
-  })
+  recorded(with_precision(spec, fit_mlp(spec, train, test, options)))
 }
 
 fit_mlp <- function(spec, train, test, options) {
@@ -79,98 +70,38 @@ fit_mlp <- function(spec, train, test, options) {
   model <- network(arguments, ncol(train$x))
   initial <- option(options, "initial_weights")
   if (!is.null(initial)) set_network_weights(model, initial)
-  decay <- option(spec, "learning_rate_decay")
-  callbacks <- if (!is.null(decay)) {
-    list(callbacks = keras3::callback_learning_rate_scheduler(function(epoch, lr) if (epoch > 0) lr * decay else lr))
-  }
-  history <- if (!isTRUE(option(options, "untrained"))) {
-    do.call(keras3::fit, c(list(model, x_train, train$y), arguments$fit, callbacks))
-  }
+  done <- trained(model, x_train, train$y, arguments$fit, options)
   probability <- stats::predict(model, x_test, verbose = 0)[, arguments$output$units]
   answer(
     # A network that diverged predicts NaN, which no cut puts above itself.
     probability, !is.na(probability) & probability > option(spec, "threshold", 0.5),
-    parameters = if (isTRUE(option(options, "weights"))) network_weights(model), effective = read_back(model, history),
-    iterations = length(history$metrics$loss), updates = as.integer(model$optimizer$iterations$numpy())
+    parameters = if (isTRUE(option(options, "weights"))) network_weights(model),
+    effective = read_back(model, done$histories),
+    # Single updates are of no epoch.
+    iterations = if (is.null(option(options, "trace")$steps)) {
+      sum(vapply(done$histories, function(history) length(history$metrics$loss), 1L))
+    },
+    updates = as.integer(model$optimizer$iterations$numpy()), trace = done$trace
   )
 }
 
-# The arguments of each function that the network is built from. An override goes to the first that takes its name;
-# `optimizer` names another.
-arguments_mlp <- function(spec, options) {
-  pinned <- function(...) Filter(Negate(is.null), list(...))
-  softmax <- identical(option(spec, "output"), "softmax")
-  sgd <- identical(option(spec, "optimizer"), "sgd")
-  merged <- option(options, "overrides", list())
-  named <- option(merged, "optimizer", option(spec, "optimizer"))
-  own <- formals(keras_method("compile"))$optimizer
-  optimizer <- paste0("keras3::optimizer_", if (is.null(named)) own else named)
-  merged$optimizer <- NULL
-  arguments <- list(
-    optimizer = c(
-      pinned(learning_rate = option(spec, "learning_rate")),
-      if (sgd) pinned(momentum = option(spec, "momentum"), nesterov = option(spec, "nesterov"))
-    ),
-    compile = list(loss = if (softmax) "sparse_categorical_crossentropy" else "binary_crossentropy"),
-    fit = pinned(epochs = as.integer(spec$epochs), batch_size = option(spec, "batch_size"), verbose = 0L),
-    dense = pinned(
-      activation = spec$activation,
-      kernel_initializer = if (!is.null(option(spec, "init"))) sub("-", "_", option(spec, "init"), fixed = TRUE)
-    )
-  )
-  room <- room_for(optimizer)
-  merged <- overridden(list(), list(overrides = merged), c(unlist(room), "optimizer"))
-  for (name in names(merged)) {
-    part <- Find(function(part) name %in% room[[part]], names(room))
-    arguments[[part]][name] <- merged[name]
-  }
-  list(
-    hidden = as.integer(unlist(spec$hidden)), dense = arguments$dense,
-    dropout = if (option(spec, "dropout", 0) > 0) list(rate = option(spec, "dropout")),
-    # The first of the dense arguments is the hidden layers' activation.
-    output = c(list(units = 1L + softmax, activation = option(spec, "output", "sigmoid")), arguments$dense[-1]),
-    optimizer = list(fn = optimizer, arguments = arguments$optimizer, is_asked = !is.null(named)),
-    compile = arguments$compile, fit = arguments$fit
-  )
-}
-
-# Names that an override can set, by the function that takes them: the first, where several would.
-room_for <- function(optimizer) {
-  takes <- lapply(list(
-    optimizer = keras_function(optimizer), compile = keras_method("compile"), fit = keras_method("fit"),
-    dense = keras3::layer_dense
-  ), function(fn) {
-    setdiff(names(formals(fn)), c("object", "x", "y", "units", "optimizer", "name", "callbacks", "..."))
-  })
-  before <- Reduce(union, takes, accumulate = TRUE)
-  Map(setdiff, takes, c(list(character()), before[-length(before)]))
-}
-
-gaps_mlp <- function(spec) {
-  unused <- if (!identical(option(spec, "optimizer"), "sgd")) c("momentum", "nesterov")
-  pinned <- Filter(function(name) !is.null(option(spec, name)), unused)
-  lapply(as.list(pinned), cannot_express, reason = "only Keras' SGD takes it")
-}
-
-# What was in force; without a history (an untrained network), what a compiled model tells.
-read_back <- function(model, history) {
+# What was in force; without a history (an untrained network), what a compiled model tells. A rate that falls stands
+# with its value after training, as the optimizer tells it.
+read_back <- function(model, histories) {
+  history <- if (length(histories)) histories[[length(histories)]]
+  rates <- keras3::get_config(model$optimizer)
+  schedule <- if (is.list(rates$learning_rate)) rates$learning_rate$config
+  if (!is.null(schedule)) rates$learning_rate <- as.numeric(as.array(model$optimizer$learning_rate))
+  kernels <- Filter(function(layer) length(layer$weights) > 0, model$layers)
   c(
     # Its name is unique in a session (sgd, sgd_1, ...) and would differ from fit to fit.
-    plain_scalars(keras3::get_config(model$optimizer), but = "name"),
+    plain_scalars(schedule, but = "name"), plain_scalars(rates, but = "name"),
     list(
       optimizer = model$optimizer$`__class__`$`__name__`, loss = model$loss, epochs = history$params$epochs,
       steps_per_epoch = history$params$steps, backend = keras3::config_backend(), dtype = model$compute_dtype,
-      kernel_initializer = model$layers[[1]]$get_config()$kernel_initializer$class_name
+      kernel_initializer = kernels[[1]]$get_config()$kernel_initializer$class_name
     )
   )
-}
-
-decay_function <- "keras3::callback_learning_rate_scheduler"
-
-# The argument of the callback that lets the learning rate decay, as code; NULL where it does not.
-decay_call <- function(spec) {
-  decay <- option(spec, "learning_rate_decay")
-  if (!is.null(decay)) list(schedule = sprintf("function(epoch, lr) if (epoch > 0) lr * %s else lr", format(decay)))
 }
 
 # Keras scales nothing by itself; this is what is printed and what is run. A constant column keeps its scale, as

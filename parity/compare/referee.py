@@ -34,6 +34,12 @@ def score(label: NDArray[np.int8], probability: NDArray[np.float64], truth: NDAr
     )
 
 
+def accuracy_by_epoch(labels: NDArray[np.uint8], truth: NDArray[np.int8]) -> list[float]:
+    """Share of right rows after each epoch. labels: (epochs, n_test / 8 rounded up), numpy.packbits of each row."""
+    right = np.unpackbits(labels, axis=1, count=len(truth)) == truth
+    return [float(share) for share in right.mean(axis=1)]
+
+
 def log_loss(probability: NDArray[np.float64], truth: NDArray[np.int8]) -> float:
     """Mean negative log likelihood in nats of (n,) probabilities of class 1."""
     p = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)

@@ -6,7 +6,7 @@ loss is the mean cross-entropy in nats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Arrays = tuple[Floats, ...]
 "Of all layers: weights and biases in turn, the input side first."
+
+Batch = tuple[Floats, NDArray[np.int64]]
+"Rows of one update: x (rows, p) and y (rows,)."
+Rounded = Callable[[Floats], Floats]
+"What happens to every array as it is computed: nothing here, a small perturbation in `perturbation`."
 
 Activation = Literal["tanh", "relu"]
 Output = Literal["sigmoid", "softmax"]
@@ -40,11 +45,11 @@ class Step:
     """What one update saw and did."""
 
     loss: float
-    "Mean cross-entropy of the batch before the update."
+    "Mean cross-entropy of the batch before the update, and the penalty on the weights."
     activations: Arrays
     "Of each layer, (rows, units), the output's probabilities last."
     gradients: Arrays
-    "Of the mean loss, in the order of the network's arrays."
+    "Of that loss, in the order of the network's arrays."
     updates: Arrays
     "What was added to the arrays."
     network: Network
@@ -111,13 +116,16 @@ class Adam:
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-7
+    power1: float | None = None
+    "Base of the first bias correction where it is not beta1: a framework may round the number twice."
+    power2: float | None = None
 
     def update(self, gradients: Arrays, state: State) -> tuple[Arrays, State]:
         """See `Rule`."""
-        t = state.steps + 1
+        t, power1, power2 = state.steps + 1, self.power1 or self.beta1, self.power2 or self.beta2
         mean = _running(state.of("mean", gradients), gradients, self.beta1)
         square = _running(state.of("square", gradients), tuple(g**2 for g in gradients), self.beta2)
-        rate = self.learning_rate * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
+        rate = self.learning_rate * np.sqrt(1 - power2**t) / (1 - power1**t)
         updates = tuple(-rate * m / (np.sqrt(v) + self.epsilon) for m, v in zip(mean, square, strict=True))
         return updates, State(t, {"mean": mean, "square": square})
 
@@ -154,12 +162,15 @@ class Adadelta:
 
     biases: "own" as there. "average of weights" as H2O has it: a bias is divided by the root of the mean squared
     gradient of the weights into its unit, not of its own (update_bias in hex/deeplearning/Neurons.java).
+    roots: "by bits" as H2O has it: approxSqrt of water/util/MathUtils.java halves exponent and mantissa together, of a
+    float32 for a weight and of a float64 for a bias, and is up to 6 % off.
     """
 
     learning_rate: float = 1.0
     rho: float = 0.95
     epsilon: float = 1e-7
     biases: Literal["own", "average of weights"] = "own"
+    roots: Literal["exact", "by bits"] = "exact"
 
     def update(self, gradients: Arrays, state: State) -> tuple[Arrays, State]:
         """See `Rule`."""
@@ -168,60 +179,98 @@ class Adadelta:
             squares[1::2] = [square.mean(axis=0) for square in squares[::2]]
         seen = _running(state.of("gradient", gradients), tuple(squares), self.rho)
         done = state.of("step", gradients)
-        rates = tuple(np.sqrt((d + self.epsilon) / (s + self.epsilon)) for d, s in zip(done, seen, strict=True))
+        root = np.sqrt if self.roots == "exact" else _root_by_bits
+        rates = tuple(root((d + self.epsilon) / (s + self.epsilon)) for d, s in zip(done, seen, strict=True))
         taken = _running(done, tuple(r**2 * s for r, s in zip(rates, squares, strict=True)), self.rho)
         updates = tuple(-self.learning_rate * r * g for r, g in zip(rates, gradients, strict=True))
         return updates, State(state.steps + 1, {"gradient": seen, "step": taken})
 
 
-def forward(network: Network, x: Floats) -> Arrays:
+Plain = SGD | Adam | RMSprop | Adadelta
+
+
+@dataclass(frozen=True, slots=True)
+class Decaying:
+    """A rule whose rate is divided by 1 + decay * updates done: keras/src/optimizers/schedules, InverseTimeDecay."""
+
+    rule: Plain
+    decay: float
+
+    def update(self, gradients: Arrays, state: State) -> tuple[Arrays, State]:
+        """See `Rule`."""
+        rate = self.rule.learning_rate / (1 + self.decay * state.steps)
+        return replace(self.rule, learning_rate=rate).update(gradients, state)
+
+
+def _exact(array: Floats) -> Floats:
+    return array
+
+
+def forward(network: Network, x: Floats, rounded: Rounded = _exact) -> Arrays:
     """Activations of each layer, (n, units); the last are the output's probabilities, (n, 1) or (n, 2)."""
     found: list[Floats] = []
     *hidden, last = network.layers
     for weights, biases in hidden:
-        x = _activate(network.activation, x @ weights + biases)
+        x = rounded(_activate(network.activation, x @ weights + biases))
         found.append(x)
     score = x @ last[0] + last[1]
-    found.append(_probabilities(network.output, score))
+    found.append(rounded(_probabilities(network.output, score)))
     return tuple(found)
 
 
-def loss(network: Network, x: Floats, y: NDArray[np.int64]) -> float:
-    """Mean cross-entropy, computed from the scores so that no probability is rounded to 0 or 1 first."""
+def loss(network: Network, x: Floats, y: NDArray[np.int64], l2: float = 0.0) -> float:
+    """Mean cross-entropy plus l2/2 |w|^2, computed from the scores: no probability is rounded to 0 or 1 first."""
     *_, last = network.layers
     below = (x, *forward(network, x)[:-1])[-1]
     score = below @ last[0] + last[1]
+    penalty = l2 / 2 * sum(float((weights**2).sum()) for weights, _ in network.layers) if l2 else 0.0
     if network.output == "sigmoid":
-        return float(np.logaddexp(0, np.where(y == 1, -score[:, 0], score[:, 0])).mean())
-    return float((np.logaddexp(score[:, 0], score[:, 1]) - score[np.arange(len(y)), y]).mean())
+        return penalty + float(np.logaddexp(0, np.where(y == 1, -score[:, 0], score[:, 0])).mean())
+    return penalty + float((np.logaddexp(score[:, 0], score[:, 1]) - score[np.arange(len(y)), y]).mean())
 
 
-def gradients(network: Network, x: Floats, y: NDArray[np.int64]) -> Arrays:
-    """Gradient of the mean loss by every array, by backpropagation."""
-    activations = forward(network, x)
+def gradients(
+    network: Network,
+    x: Floats,
+    y: NDArray[np.int64],
+    l2: float = 0.0,
+    activations: Arrays = (),
+    rounded: Rounded = _exact,
+) -> Arrays:
+    """Gradient of the mean loss by every array, by backpropagation. activations: of `forward`, where they are known."""
+    activations = activations or forward(network, x, rounded)
     inputs = (x, *activations[:-1])
     target = y[:, None].astype(np.float64) if network.output == "sigmoid" else np.eye(2)[y]
     # Of both outputs the derivative of the loss by the score is probability less target.
     error = (activations[-1] - target) / len(y)
     found: list[Floats] = []
     for (weights, _), below in zip(reversed(network.layers), reversed(inputs), strict=True):
-        found[:0] = [below.T @ error, error.sum(axis=0)]
+        slope = below.T @ error
+        found[:0] = [rounded(slope + l2 * weights if l2 else slope), rounded(error.sum(axis=0))]
         if below is not x:
-            error = (error @ weights.T) * _slope(network.activation, below)
+            error = rounded((error @ weights.T) * _slope(network.activation, below))
     return tuple(found)
 
 
 def train(
-    network: Network, rule: Rule, batches: Iterable[tuple[Floats, NDArray[np.int64]]], state: State | None = None
+    network: Network,
+    rule: Rule,
+    batches: Iterable[Batch],
+    state: State | None = None,
+    *,
+    l2: float = 0.0,
+    rounded: Rounded = _exact,
 ) -> Iterator[Step]:
-    """One step for each batch (x, y), in their order."""
+    """One step for each batch (x, y), in their order. l2: ridge penalty on the weights, lambda on the mean loss."""
     state = state or State()
     for x, y in batches:
-        slopes = gradients(network, x, y)
+        activations = forward(network, x, rounded)
+        slopes = gradients(network, x, y, l2, activations, rounded)
         updates, state = rule.update(slopes, state)
+        updates = tuple(rounded(update) for update in updates)
         before = network
-        network = replace(network, arrays=_added(network.arrays, updates))
-        yield Step(loss(before, x, y), forward(before, x), slopes, updates, network)
+        network = replace(network, arrays=tuple(rounded(array) for array in _added(network.arrays, updates)))
+        yield Step(loss(before, x, y, l2), activations, slopes, updates, network)
 
 
 def glorot_uniform(sizes: Sequence[int], activation: Activation, output: Output, seed: int) -> Network:
@@ -247,6 +296,13 @@ def _probabilities(output: Output, score: Floats) -> Floats:
     from scipy import special
 
     return np.asarray(special.expit(score) if output == "sigmoid" else special.softmax(score, axis=1))
+
+
+def _root_by_bits(ratio: Floats) -> Floats:
+    """Half the bits of a number, which are its exponent and mantissa, and a constant that is H2O's added back."""
+    if ratio.ndim == 1:
+        return (((ratio.view(np.int64) >> 32) + 1072632448) << 31).view(np.float64)
+    return ((ratio.astype(np.float32).view(np.int32) >> 1) + np.int32(532483686)).view(np.float32).astype(np.float64)
 
 
 def _running(before: Arrays, now: Arrays, share: float) -> Arrays:

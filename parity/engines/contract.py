@@ -16,11 +16,33 @@ An engine file defines three functions, by these names, in both languages. Plain
            weights          True: return a network's weight arrays as well
            untrained        True: return the network as it starts, with no update done
            repeatable       True: set whatever it takes for two identical fits to agree bit for bit
-           initial_weights, row_order, trace   None where not asked for
+           initial_weights  {"weights": [(in, out) arrays], "biases": [(out,) arrays]} that a network starts from
+           row_order        for each epoch the (n,) zero-based places in `train` in the order in which rows are visited;
+                            None: spec["order"], else the framework's own
+           trace            {"steps": k}: the network before training and after each of its first k updates, with which
+                            training ends; {"epochs": True}: before training and after every epoch; or None
+           history          True: return the probabilities after every epoch as well, where the engine can
            device           "cpu" or "gpu"
            server           {"url", "name"} of the H2O server, for engines that need one
            frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server
                             (the training rows are the zero-based half-open range i:j of the stack), or None
+
+A `trace` is a list of records. The first is the network as it starts, as it was read back: {"weights", "biases"}. Each
+further one is of one update or epoch:
+    "weights", "biases"       after it, as in initial_weights
+and of an update, each left out where the framework does not show it, as it was before the update:
+    "input", "target"         (rows, p) and (rows,) as the framework was given them
+    "activations"             of each layer in training, (rows, units); the last are the output's probabilities
+    "loss"                    mean over the rows
+    "gradients"               {"weights", "biases"} of the mean loss
+Arrays have the framework's own precision. Dropout layers are part of the layer before them. An engine that visits rows
+in an order of its own which can be told beforehand names in `engines.toml` the file that tells it (`order`).
+
+An engine may offer `fit_many(spec, trains, test, options) -> list of answers`: the fits of several draws of one size
+where its framework does them better at once than one by one; options["seeds"] then replaces options["seed"]. Its table
+in `engines.toml` names the families that it is for (`many`). An answer has "history" where that was asked for and could
+be had: {"probability": (epochs, n_test), "threshold": where it is cut}. Its "effective" names the "trainer" where that
+is not the framework's own.
 
 The family "linear" (parity.spec.models.Linear) has no screen of its own: its columns are options["selected"], or all of
 them. What an engine cannot express of it, `translate` lists and `fit` refuses with a ValueError.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from parity.engines import environment
 from parity.engines.environment import Missing
+from parity.engines.pictures import ggplot2_gap
 from parity.engines.sheet import Engine, checkout, engines
 
 RUNS = "runs"
@@ -44,7 +45,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Every engine of the sheet in its order, then the system that they share. Imports no framework, starts no JVM."""
     findings = [_engine(one, environment.missing(one)) for one in engines().values()]
-    return [*findings, _r(), _rpy2(), _r_packages(), _repository(), _java(), _disk()]
+    return [*findings, _r(), _rpy2(), _r_packages(), _ggplot2(), _repository(), _java(), _disk()]
 
 
 def render(findings: Iterable[Finding]) -> None:
@@ -168,6 +169,14 @@ def _r_packages() -> Finding:
         return Finding("R library", "system", RUNS, str(library))
     wrong = f"{library} does not exist yet"
     return Finding("R library", "system", NOTE, wrong, "R packages of CRAN are looked for in R's own libraries alone")
+
+
+def _ggplot2() -> Finding:
+    gap = ggplot2_gap()
+    if gap:
+        return Finding("ggplot2", "system", NOTE, _wrong(gap), gap.cost, gap.mend)
+    version = environment.r_package_version("ggplot2")
+    return Finding("ggplot2", "system", RUNS, version or "looked for once there is R")
 
 
 def _repository() -> Finding:

@@ -38,11 +38,12 @@ APT = {
     "R": "r-base-core r-base-dev r-recommended r-bioc-genefilter",
     "genefilter": "r-bioc-genefilter",
     "glmnet": "r-cran-glmnet",
+    "ggplot2": "r-cran-ggplot2",
     "Java": "openjdk-17-jre-headless",
 }
 "What Debian calls the packages that it has and that do not come from PyPI."
 
-CONDA = {"R": "r-base", "Java": "openjdk=17", "genefilter": "bioconductor-genefilter", "glmnet": "r-glmnet"}
+CONDA = {"R": "r-base", "Java": "openjdk=17", "genefilter": "bioconductor-genefilter"}
 
 CRAN_PACKAGES = ("LiblineaR", "glmnet", "h2o-r", "keras3", "reticulate")
 "R packages that r_scripts/install.R installs."
@@ -260,9 +261,9 @@ def pip_command(*requirements: str) -> str:
 
 
 def system_command(package: str) -> str:
-    """The shell command that installs R, Java, genefilter or glmnet; in a checkout also what depends on R."""
+    """The shell command that installs R, Java or an R package of APT; in a checkout also what depends on R."""
     if not shutil.which("apt-get"):
-        return f"conda install -c conda-forge {CONDA[package]}"
+        return f"conda install -c conda-forge {CONDA.get(package, f'r-{package}')}"
     as_root = "" if hasattr(os, "geteuid") and os.geteuid() == 0 else "sudo "
     command = f"{as_root}apt-get install -y {APT[package]}"
     if package == "Java" and java():

@@ -29,6 +29,7 @@ FAMILIES = {
     "liblinear": "L2-penalised logistic regression by LIBLINEAR",
     "linear": "a linear model with its objective pinned: aligned mode",
     "mlp": "dense feed-forward network",
+    "cnn": "convolutional network",
 }
 "What an engine can fit."
 
@@ -51,7 +52,7 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without")
+_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without", "order", "output", "many")
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -81,6 +82,12 @@ class Engine:
     "Name of an algorithm -> the native arguments that choose it, where an engine has several for one objective."
     without: tuple[str, ...] = ()
     "Python packages that its framework loads where it finds them, and that no fit needs."
+    many: tuple[str, ...] = ()
+    "Families of which its file fits several draws better at once than one by one (fit_many)."
+    order: str | None = None
+    "File in python/ whose row_order(n, epochs, seed) tells the order in which it visits rows, where nobody can set it."
+    output: str | None = None
+    "The one output layer for two classes that its networks have, sigmoid or softmax, where it leaves no choice."
 
 
 def engines() -> dict[str, Engine]:
@@ -160,9 +167,9 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
     screen = table.get("screen")
     if screen is not None:
         _one_of("screen", screen, SCREENS, where)
-    elif set(table["fits"]) - {"mlp", "linear"}:
+    elif set(table["fits"]) - {"mlp", "cnn", "linear"}:
         raise RequestError(f"{where} fits a Leekasso and lacks the key 'screen' ({' or '.join(SCREENS)})")
-    for key, what in (("names", "tables of names.toml"), ("without", "Python packages")):
+    for key, what in (("names", "tables of names.toml"), ("without", "Python packages"), ("many", "families")):
         listed = table.get(key, [])
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise RequestError(f"{key} in {where} is {listed!r}; write a list of {what}")
@@ -179,6 +186,9 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         names=tuple(table.get("names", [])),
         solvers=_solvers(table.get("solvers", {}), where),
         without=tuple(table.get("without", [])),
+        many=tuple(table.get("many", [])),
+        order=table.get("order"),
+        output=table.get("output"),
     )
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.data import Data, Source, load
+from parity.engines import jax_on_cpu
 from parity.engines.sheet import Engine, engine, engine_file
 from parity.spec.models import Leekasso, Linear, Specification, plain
 from parity.spec.screen import neutral_screen
@@ -45,6 +46,8 @@ class Task:
     overrides: Plain = field(default_factory=dict)
     observe: Plain | None = None
     "Options of a fit that is looked into; None where only its predictions are wanted."
+    history: bool = False
+    "Whether the labels after every epoch are wanted as well."
     device: str = "cpu"
     server: Plain | None = None
     frames: Plain | None = None
@@ -73,6 +76,7 @@ def start(setting: Setting) -> None:
     global _setting
     _setting = setting
     os.environ.update(setting.environ)
+    os.environ.update(jax_on_cpu.environ(os.environ))
     os.nice(setting.nice)
     # What frameworks print goes to a log; the terminal belongs to the parent.
     log = os.open(setting.log.with_suffix(f".{os.getpid()}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -100,23 +104,9 @@ def _end_with_parent() -> None:
 
 def fit(task: Task) -> Plain:
     """Fit one cell. Returns {"status", "facts", "arrays"}; a framework's own refusal is a result, not an error."""
-    assert _setting is not None
     started = time.perf_counter()
-    data, test = _data(), _test_rows()
-    spec, sheet = task.spec, engine(task.engine)
-    x = np.asarray(data.x[task.rows], dtype=np.float64)
-    train = {"x": x, "y": data.y[task.rows].astype(np.int64), "features": list(data.features), "rows": task.rows}
-    options: Plain = {
-        "seed": task.seed,
-        "overrides": task.overrides,
-        "device": task.device,
-        "server": task.server,
-        "frames": task.frames,
-    }
-    if task.observe is not None:
-        options |= {"weights": True, **task.observe}
-    if isinstance(spec, Linear) or (isinstance(spec, Leekasso) and sheet.screen == "neutral"):
-        options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
+    test, sheet = _test_rows(), engine(task.engine)
+    train, options = _asked(task)
     prepared = time.perf_counter()
     # Loading a framework is the framework's time: the first cell of a worker carries it.
     functions = engine_functions(sheet)
@@ -124,7 +114,7 @@ def fit(task: Task) -> Plain:
     loaded = time.perf_counter()
     try:
         with without(sheet.without):
-            answer = functions["fit"](plain(spec), train, test, options)
+            answer = functions["fit"](plain(task.spec), train, test, options)
     except Exception as error:  # whatever a framework raises is what it did with this cell
         seconds = time.perf_counter() - loaded
         reason = f"{type(error).__name__}: {error}".strip()
@@ -137,6 +127,52 @@ def fit(task: Task) -> Plain:
     own = prepared - started + time.perf_counter() - fitted
     result["facts"] |= {"inside": fitted - prepared, "overhead": own}
     return result
+
+
+def fit_batch(tasks: list[Task]) -> list[Plain]:
+    """Fit cells of one specification and size by their engine's fit_many: what `fit` returns of each, in their order.
+
+    Where it raises, they are fitted one by one, so that each has its own reason.
+    """
+    started = time.perf_counter()
+    test, sheet = _test_rows(), engine(tasks[0].engine)
+    asked = [_asked(task) for task in tasks]
+    options = {**asked[0][1], "seeds": [task.seed for task in tasks]}
+    del options["seed"]
+    prepared = time.perf_counter()
+    functions = engine_functions(sheet)
+    _leave_at_once()
+    try:
+        with without(sheet.without):
+            answers = functions["fit_many"](plain(tasks[0].spec), [train for train, _ in asked], test, options)
+    except Exception:  # which of them it was, and why, each tells by itself
+        return [fit(task) for task in tasks]
+    fitted = time.perf_counter()
+    results = [sorted_out(answer, len(test["rows"])) for answer in answers]
+    own = prepared - started + time.perf_counter() - fitted
+    for result in results:
+        result["facts"] |= {"inside": (fitted - prepared) / len(tasks), "overhead": own / len(tasks)}
+    return results
+
+
+def _asked(task: Task) -> tuple[Plain, Plain]:
+    """The training rows and the options of a task."""
+    data, spec = _data(), task.spec
+    x = np.asarray(data.x[task.rows], dtype=np.float64)
+    train = {"x": x, "y": data.y[task.rows].astype(np.int64), "features": list(data.features), "rows": task.rows}
+    options: Plain = {
+        "seed": task.seed,
+        "overrides": task.overrides,
+        "device": task.device,
+        "server": task.server,
+        "frames": task.frames,
+        **({"history": True} if task.history else {}),
+    }
+    if task.observe is not None:
+        options |= {"weights": True, **task.observe}
+    if isinstance(spec, Linear) or (isinstance(spec, Leekasso) and engine(task.engine).screen == "neutral"):
+        options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
+    return train, options
 
 
 def machine_at_fault(error: Exception) -> bool:
@@ -157,6 +193,9 @@ def sorted_out(answer: Plain, n_test: int) -> Plain:
     for name, values in arrays.items():
         if len(values) != n_test:
             raise ValueError(f"the engine returned {len(values)} values of {name} for {n_test} test rows")
+    if (history := answer.pop("history", None)) is not None:
+        # One bit a row and epoch: all that the referee needs, a thirty-second of the probabilities.
+        arrays["history"] = np.packbits(np.asarray(history["probability"]) > history["threshold"], axis=1)
     facts = {name: jsonable(value) for name, value in answer.items() if name != "trace"}
     # A single message or name comes out of R as a bare string.
     for name in ("messages", "selected"):
@@ -215,7 +254,7 @@ def jsonable(value: Any) -> Any:
 
 
 def engine_functions(sheet: Engine) -> Plain:
-    """The three functions of an engine's file, in whichever language it is written."""
+    """The functions of an engine's file, in whichever language it is written."""
     path = engine_file(sheet)
     if sheet.language == "R":
         from parity.engines.r_bridge import engine_functions as from_r
@@ -232,7 +271,8 @@ def _python_functions(path: Path) -> Plain:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return {function: getattr(module, function) for function in ("defaults", "translate", "fit")}
+    names = ("defaults", "translate", "fit", "fit_many")
+    return {name: getattr(module, name) for name in names if hasattr(module, name)}
 
 
 def _data() -> Data:

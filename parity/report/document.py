@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.compare.baselines import BASELINES, baseline_accuracies
-from parity.compare.referee import point, score
+from parity.compare.referee import accuracy_by_epoch, point, score
 from parity.compare.tolerance import PUBLISHED_CURVE
 from parity.compare.verdict import FAILURES, Comparison, Kind
 from parity.engines.worker import jsonable
@@ -116,8 +116,10 @@ def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any
         return record
     truth = data.y[draws.test]
     facts = result.facts
+    history = result.arrays.get("history")
     return {
         **record,
+        **({} if history is None else {"accuracy_by_epoch": accuracy_by_epoch(history, truth)}),
         **asdict(score(result.arrays["label"], result.arrays["probability"], truth)),
         **{name: facts.get(name) for name in ("seconds", "iterations", "converged", "updates", "selected", "messages")},
     }

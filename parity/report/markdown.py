@@ -26,6 +26,7 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
         study=document["study"],
         pictures=pictures,
         comparisons=document["comparisons"],
+        claims=document.get("claims", []),
         sizes=sizes,
         accuracies=[[table_cell(text) for text in row] for row in accuracy_rows(document, sizes)],
         not_run=document["not_run"],

@@ -6,7 +6,7 @@ A field that is None was not written by the experiment's author: in shipped mode
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Mode = Literal["shipped", "aligned"]
@@ -110,14 +110,27 @@ class MLP:
     dropout: float | None = None
     "Share of each hidden layer's units that is dropped in training."
     loss: Literal["cross-entropy"] | None = None
-    optimizer: Literal["adam", "sgd"] | None = None
+    optimizer: Literal["adam", "sgd", "rmsprop", "adadelta"] | None = None
     learning_rate: float | None = None
+    learning_rate_decay: float | None = None
+    "d in rate / (1 + d * updates done): the `decay` of Keras 1 and 2."
     momentum: float | None = None
     nesterov: bool | None = None
-    learning_rate_decay: float | None = None
-    "Multiplies the learning rate after every epoch."
+    beta1: float | None = None
+    "Adam: share of the running mean of gradients that an update keeps."
+    beta2: float | None = None
+    "Adam: share of the running mean of squared gradients that an update keeps."
+    rho: float | None = None
+    "RMSprop and ADADELTA: share of the running mean of squared gradients that an update keeps."
+    epsilon: float | None = None
+    "The optimizer's small constant, where its paper has it."
+    l2: float | None = None
+    "Ridge penalty on the weights: lambda on the mean loss."
     batch_size: int | None = None
     "Training rows in one update."
+    order: Literal["given"] | None = None
+    "given: every epoch visits the rows as they stand. None: as the framework does, most often shuffled."
+    precision: Literal["float32", "float64"] | None = None
     input_scaling: Literal["none", "divide-by-255", "standardize"] | None = None
     init: Literal["glorot-uniform", "he-uniform"] | None = None
     stopping: Literal["none"] | None = None
@@ -130,11 +143,71 @@ class MLP:
         _require(self.epochs >= 1, "MLP epochs", self.epochs, "at least 1")
         _require(self.dropout is None or 0 <= self.dropout < 1, "MLP dropout", self.dropout, "at least 0 and below 1")
         _require(self.batch_size is None or self.batch_size >= 1, "MLP batch_size", self.batch_size, "at least 1")
+        for name in ("learning_rate_decay", "momentum", "l2", "epsilon"):
+            value = getattr(self, name)
+            _require(value is None or 0 <= value < math.inf, f"MLP {name}", value, "at least 0")
+        for name in ("beta1", "beta2", "rho"):
+            value = getattr(self, name)
+            _require(value is None or 0 <= value < 1, f"MLP {name}", value, "at least 0 and below 1")
 
     @property
     def family(self) -> str:
         """The name under which `engines.toml` lists it."""
         return "mlp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CNN(MLP):
+    """Convolutions and pooling before a dense network: blocks of 'valid' convolutions, each closed by max pooling."""
+
+    image: tuple[int, int]
+    "Rows and columns of the image that the features are, row by row."
+    filters: tuple[tuple[int, ...], ...]
+    "Filters of each convolution, block by block."
+    kernel: int = 3
+    "Width and height of a filter."
+    pool: int = 2
+    "Width and height of what is pooled into one value."
+    dropout_pooled: float | None = None
+    "Share of the last block's pooled values that is dropped in training."
+
+    @property
+    def family(self) -> str:
+        """The name under which `engines.toml` lists it."""
+        return "cnn"
+
+
+RATES: dict[str, dict[str, float | bool]] = {
+    "sgd": {"learning_rate": 0.005, "learning_rate_decay": 0.0, "momentum": 0.0, "nesterov": False},
+    "adam": {"learning_rate": 0.001, "learning_rate_decay": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
+    "rmsprop": {"learning_rate": 0.001, "learning_rate_decay": 0.0, "rho": 0.9, "epsilon": 1e-7, "momentum": 0.0},
+    "adadelta": {"learning_rate": 1.0, "learning_rate_decay": 0.0, "rho": 0.99, "epsilon": 1e-8},
+}
+"What aligned mode pins of an optimizer where its author wrote nothing; of SGD and ADADELTA it is what H2O does."
+
+
+def aligned_network(spec: MLP) -> MLP:
+    """The aligned form of a network: what its author wrote, and one value for everything that he left to a framework.
+
+    Plain SGD is the one optimizer that every engine has, so it stands where none was asked for.
+    """
+    optimizer = spec.optimizer or "sgd"
+    pinned: dict[str, Any] = {
+        "output": "softmax",
+        "dropout": 0.0,
+        "loss": "cross-entropy",
+        "optimizer": optimizer,
+        **RATES[optimizer],
+        "l2": 0.0,
+        "batch_size": 1,
+        "order": "given",
+        "precision": "float32",
+        "input_scaling": "divide-by-255",
+        "init": "glorot-uniform",
+        "stopping": "none",
+        "threshold": 0.5,
+    }
+    return replace(spec, **{name: value for name, value in pinned.items() if getattr(spec, name) is None})
 
 
 Specification = Leekasso | Linear | MLP

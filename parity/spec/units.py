@@ -98,14 +98,6 @@ LEARNING_RATE = {
     ),
 }
 
-RATE_DECAY = {
-    "factor per update": Unit(
-        lambda factor, n, rows: factor ** _updates(n, rows),
-        lambda factor, n, rows: factor ** (1 / _updates(n, rows)),
-        ("n", "batch_size"),
-    ),
-}
-
 ANNEALING = {
     # rate / (1 + a * updates), as Keras' InverseTimeDecay has it, counts batch_size rows in every update.
     "per update": Unit(lambda a, rows: a / rows, lambda a, rows: a * rows, ("batch_size",)),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from parity.spec.study import Study
 
 
-EXPECTED_SECONDS = {"lm": 0.1, "glm": 0.1, "liblinear": 0.1, "linear": 0.1, "mlp": 1.5}
+EXPECTED_SECONDS = {"lm": 0.1, "glm": 0.1, "liblinear": 0.1, "linear": 0.1, "mlp": 1.5, "cnn": 20.0}
 "Rough cost of a cell by family: progress bars and the number of workers go by it, results never do."
 
 
@@ -50,7 +50,19 @@ def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, st
             for draw in draws.train if study.asks(engine_id, method) else ():
                 spec = study.specification(method, draw.n)
                 if spec.family in engine.fits:
-                    made = cell(engine, method, spec, data, draws.test, draw, versions, study.mode, overrides, device)
+                    made = cell(
+                        engine,
+                        method,
+                        spec,
+                        data,
+                        draws.test,
+                        draw,
+                        versions,
+                        study.mode,
+                        overrides,
+                        device,
+                        history=study.history and spec.family in engine.many,
+                    )
                     cells.append(made)
     return cells
 
@@ -67,12 +79,13 @@ def cell(
     overrides: dict[str, Any] | None = None,
     device: str = "cpu",
     observe: dict[str, Any] | None = None,
+    history: bool = False,
 ) -> Cell:
     """The cell of one engine, specification and draw.
 
     The method's id and the study's name are labels and stay out of the key: the same fit under two names is one fit.
     observe: for a fit that is looked into, the options `untrained` and `repeatable` and a number `repeat` that tells
-    identical fits apart.
+    identical fits apart. history: whether the labels after every epoch are wanted.
     """
     identity = {
         "specification": plain(spec),
@@ -87,6 +100,7 @@ def cell(
         "precision": "float64" if overrides and overrides.get("dtype") == "float64" else "framework default",
         "device": device,
         **({} if observe is None else {"observe": observe}),
+        **({"history": True} if history else {}),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw)

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.engines.environment import h2o_jar, java, r_environ
-from parity.engines.worker import Setting, Task, fit, start
+from parity.engines.worker import Setting, Task, fit, fit_batch, start
 from parity.errors import NothingCompared
+from parity.study.batches import Batch, Phase, batches, task
 from parity.study.cells import EXPECTED_SECONDS
 from parity.study.store import Result, Store
 
@@ -82,18 +83,6 @@ class Outcome:
     "Sum over cells of the time inside engines."
     overhead: float = 0.0
     "Sum over cells of the worker's own time, and the parent's CPU time."
-
-
-@dataclass(slots=True)
-class Phase:
-    """One runtime's pending cells."""
-
-    runtime: str
-    queue: deque[Cell]
-    fresh: deque[Cell] = field(default_factory=deque)  # what results have called for; it joins the running pool
-    strikes: Counter[str] = field(default_factory=Counter)
-    crashes: int = 0
-    trouble: str = ""
 
 
 class Executor:
@@ -226,75 +215,95 @@ class Executor:
 
     def _drain(self, pool: ProcessPool, phase: Phase, server: H2OServer | None) -> None:
         """Run the queue through one pool until it is empty or the pool or the server has died."""
-        cells: dict[Future[Any], Cell] = {}
-        self._schedule(pool, phase.queue, cells, server)
+        given: dict[Future[Any], Batch] = {}
+        self._schedule(pool, phase, phase.queue, given, server)
         if server is None and self._server is not None:
             # Rows go to the server while other runtimes load. A server in trouble is for its own phase to report.
             with suppress(NothingCompared, OSError):
                 self._serve(self._server)
         busy = time.monotonic()
-        while cells:
-            finished, _ = wait(cells, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
-            if any(future.running() or future.done() for future in cells):
+        while given:
+            finished, _ = wait(given, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
+            if any(future.running() or future.done() for future in given):
                 busy = time.monotonic()
             elif time.monotonic() - busy > STALL_SECONDS:
-                self._give_back(cells, phase, "nothing was taken from the queue any more")
+                self._give_back(given, phase, "nothing was taken from the queue any more")
                 return
             if server is not None and not server.alive:
-                self._give_back(cells, phase, "the H2O server died while fitting it")
+                self._give_back(given, phase, "the H2O server died while fitting it")
                 return
             for future in finished:
-                self._receive(future, cells.pop(future), phase)
-            self._schedule(pool, phase.fresh, cells, server)
-            if phase.crashes >= CRASHES or not pool.active and cells:
-                self._give_back(cells, phase, "its worker died")
+                self._receive(future, given.pop(future), phase)
+            self._schedule(pool, phase, phase.fresh, given, server)
+            if phase.crashes >= CRASHES or not pool.active and given:
+                self._give_back(given, phase, "its worker died")
                 return
 
     def _schedule(
-        self, pool: ProcessPool, queue: deque[Cell], cells: dict[Future[Any], Cell], server: H2OServer | None
+        self,
+        pool: ProcessPool,
+        phase: Phase,
+        queue: deque[Cell],
+        given: dict[Future[Any], Batch],
+        server: H2OServer | None,
     ) -> None:
         """Hand the cells of a queue to a pool; what a broken one does not take stays in the queue."""
-        while queue:
+        waiting = deque(batches(queue, phase.alone, self._jobs))
+        queue.clear()
+        while waiting:
+            tasks = [self._task(cell, server) for cell in waiting[0].cells]
+            work, argument = (fit_batch, tasks) if waiting[0].many else (fit, tasks[0])
             try:
-                cells[pool.schedule(fit, args=[self._task(queue[0], server)], timeout=self._cell_seconds)] = queue[0]
-                queue.popleft()
+                future = pool.schedule(work, args=[argument], timeout=self._cell_seconds * len(tasks))
             except RuntimeError:  # its processes cannot be started
+                queue.extend(cell for batch in waiting for cell in batch.cells)
                 return
+            given[future] = waiting.popleft()
 
-    def _receive(self, future: Future[Any], cell: Cell, phase: Phase) -> None:
+    def _receive(self, future: Future[Any], batch: Batch, phase: Phase) -> None:
         from pebble import ProcessExpired
 
+        cell = batch.cells[0]
         try:
-            answer = future.result()
-        except FutureTimeout:
-            phase.crashes += 1
-            reason = f"took longer than {self._cell_seconds:g} s and was ended"
-            self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
-        except ProcessExpired as error:
-            phase.crashes += 1
-            self._strike(cell, phase, f"its worker died ({died_of(error.exitcode)})")
+            answers = future.result() if batch.many else [future.result()]
         except BrokenProcessPool:
-            phase.queue.append(cell)  # it had not begun
-        except Exception as error:  # an engine file that breaks the contract, or our own bug
-            reason = f"{type(error).__name__}: {error}"
-            self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
+            phase.queue.extend(batch.cells)  # they had not begun
+        except Exception as error:
+            if batch.many:
+                phase.one_by_one(batch.cells)
+            elif isinstance(error, FutureTimeout):
+                phase.crashes += 1
+                reason = f"took longer than {self._cell_seconds:g} s and was ended"
+                self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
+            elif isinstance(error, ProcessExpired):
+                phase.crashes += 1
+                self._strike(cell, phase, f"its worker died ({died_of(error.exitcode)})")
+            else:  # an engine file that breaks the contract, or our own bug
+                reason = f"{type(error).__name__}: {error}"
+                self._keep(cell, Result("lost", {"reason": reason}, {}), phase)
         else:
-            if answer["status"] != "done" and phase.runtime == "h2o" and self._server and not self._server.answers():
-                # What the client raised is that nobody answered, which says nothing about the fit.
-                phase.queue.append(cell)
-                return
-            phase.crashes = 0
-            self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), phase)
+            for cell, answer in zip(batch.cells, answers, strict=True):
+                self._take(cell, answer, phase)
 
-    def _give_back(self, cells: dict[Future[Any], Cell], phase: Phase, reason: str) -> None:
-        """Return unfinished cells to the queue; those that were being fitted are struck."""
-        for future, cell in cells.items():
+    def _take(self, cell: Cell, answer: dict[str, Any], phase: Phase) -> None:
+        if answer["status"] != "done" and phase.runtime == "h2o" and self._server and not self._server.answers():
+            # What the client raised is that nobody answered, which says nothing about the fit.
+            phase.queue.append(cell)
+            return
+        phase.crashes = 0
+        self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), phase)
+
+    def _give_back(self, given: dict[Future[Any], Batch], phase: Phase, reason: str) -> None:
+        """Return unfinished cells to the queue; one that was being fitted by itself is struck."""
+        for future, batch in given.items():
             if future.done():
-                self._receive(future, cell, phase)
+                self._receive(future, batch, phase)
+            elif future.running() and batch.many:
+                phase.one_by_one(batch.cells)
             elif future.running():
-                self._strike(cell, phase, reason)
+                self._strike(batch.cells[0], phase, reason)
             else:
-                phase.queue.append(cell)
+                phase.queue.extend(batch.cells)
 
     def _strike(self, cell: Cell, phase: Phase, reason: str) -> None:
         phase.strikes[cell.key] += 1
@@ -313,20 +322,8 @@ class Executor:
             phase.fresh.extend(self._further(cell, result))
 
     def _task(self, cell: Cell, server: H2OServer | None) -> Task:
-        frames = None
-        if server is not None:
-            first = self._first[cell.draw.n, cell.draw.index]
-            frames = {"test": "parity_test", "stack": "parity_stack", "first": first, "last": first + cell.draw.n}
-        return Task(
-            engine=cell.engine.id,
-            spec=cell.spec,
-            rows=cell.draw.rows,
-            seed=cell.draw.seed,
-            overrides=cell.identity["overrides"],
-            observe=cell.identity.get("observe"),
-            device=cell.identity["device"],
-            server=server.address if server else None,
-            frames=frames,
+        return (
+            task(cell, server.address, self._first[cell.draw.n, cell.draw.index]) if server else task(cell, None, None)
         )
 
     def _last_words(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.engines.sheet import engine
-from parity.engines.worker import answer_question
+from parity.engines.worker import answer_question, engine_functions, jsonable, without
 from parity.errors import NothingCompared
 from parity.spec.models import Specification, plain
 from parity.study.ask import lone_worker
@@ -40,6 +40,8 @@ class Request:
     train: Plain
     test: Plain
     options: Plain = field(default_factory=dict)
+    needs: tuple[str, ...] | None = None
+    "Parameters that have to be expressible: the answer then keeps its arrays. None: all of them, and plain data."
 
 
 Watch = Callable[[Request, int, int], object]
@@ -50,13 +52,15 @@ def fits(
     *,
     jobs: int = 1,
     seconds: float = FIT_SECONDS,
+    device: str = "cpu",
     watch: Watch = lambda request, done, wanted: None,
 ) -> list[Plain | str]:
     """The answers in the order of the requests: what `fit` returned as plain data, or a sentence on what went wrong.
 
     Where the engine cannot express the specification, nothing is fitted and the answer is {"not_expressible": [...]}.
-    jobs: processes of each runtime; seconds: limit for one fit; watch: told of each answer, how many there are and how
-    many are wanted. A worker that dies, or is ended at the limit, costs the fit that it was at and is replaced.
+    jobs: processes of each runtime; seconds: limit for one fit; device: "cpu" or "gpu"; watch: told of each answer, how
+    many there are and how many are wanted. A worker that dies, or is ended at the limit, costs the fit that it was at
+    and is replaced.
     """
     answers: list[Plain | str] = [""] * len(requests)
     by_runtime: dict[str, list[int]] = {}
@@ -79,13 +83,13 @@ def fits(
         asked: dict[Future[Any], int] = {}
         for runtime, places in by_runtime.items():
             if runtime != "h2o":
-                pools = _pools(stack, runtime, folder, min(jobs, len(places)))
+                pools = _pools(stack, runtime, folder, min(jobs, len(places)), device)
                 asked |= _scheduled(pools, requests, places, seconds, None)
         if server is not None:
             places = by_runtime["h2o"]
             try:
                 server.ready()
-                pools = _pools(stack, "h2o", folder, min(jobs, len(places)))
+                pools = _pools(stack, "h2o", folder, min(jobs, len(places)), device)
                 asked |= _scheduled(pools, requests, places, seconds, server)
             except (NothingCompared, OSError) as error:
                 for place in places:
@@ -105,8 +109,33 @@ def fit_where_expressible(engine_id: str, spec: Plain, train: Plain, test: Plain
     return {**answer_question(engine_id, "fit", spec, train, test, options), "not_expressible": []}
 
 
-def _pools(stack: ExitStack, runtime: str, folder: Path, jobs: int) -> list[ProcessPool]:
-    pools = [lone_worker({**environ_of(runtime), "TMPDIR": str(folder)}, folder) for _ in range(jobs)]
+class EngineRaised(Exception):
+    """What an engine raised, in a sentence."""
+
+
+def fit_whole(engine_id: str, spec: Plain, train: Plain, test: Plain, options: Plain, needs: tuple[str, ...]) -> Plain:
+    """Inside a worker: what an engine's `fit` returns, arrays and all, and what it cannot express of the request.
+
+    Nothing is fitted where that is one of `needs`.
+    """
+    sheet = engine(engine_id)
+    gaps = answer_question(engine_id, "translate", spec, options)["not_expressible"] or []
+    if any(gap["parameter"] in needs for gap in gaps):
+        return {"not_expressible": gaps}
+    try:
+        with without(sheet.without):
+            answer: Plain = engine_functions(sheet)["fit"](spec, train, test, options)
+    except Exception as error:  # a framework's own exceptions need not survive the way to another process
+        raise EngineRaised(_sentence(error)) from None
+    # A single message comes out of R as a bare string.
+    messages = [answer["messages"]] if isinstance(answer["messages"], str) else list(answer["messages"] or [])
+    kept = {name: answer[name] for name in ("probability", "label", "parameters", "trace")}
+    told = {name: jsonable(value) for name, value in answer.items() if name not in kept}
+    return {**told, **kept, "messages": messages, "not_expressible": gaps}
+
+
+def _pools(stack: ExitStack, runtime: str, folder: Path, jobs: int, device: str) -> list[ProcessPool]:
+    pools = [lone_worker({**environ_of(runtime, device), "TMPDIR": str(folder)}, folder) for _ in range(jobs)]
     for pool in pools:
         # Left in the opposite order: stopped, then waited for.
         stack.callback(pool.join)
@@ -127,7 +156,10 @@ def _scheduled(
         options = {**request.options, "server": server.address if server else None}
         arguments = [request.engine, plain(request.spec), request.train, request.test, options]
         pool = pools[turn % len(pools)]
-        scheduled[pool.schedule(fit_where_expressible, args=arguments, timeout=seconds)] = place
+        function: Callable[..., Plain] = fit_where_expressible
+        if request.needs is not None:
+            function, arguments = fit_whole, [*arguments, request.needs]
+        scheduled[pool.schedule(function, args=arguments, timeout=seconds)] = place
     return scheduled
 
 
@@ -142,10 +174,16 @@ def _answer(future: Future[Any], seconds: float) -> Plain | str:
         return f"took longer than {seconds:g} s and was ended"
     except ProcessExpired as error:
         return f"its worker died ({died_of(error.exitcode)})"
+    except EngineRaised as error:
+        return str(error)
     except Exception as error:  # whatever its framework raises
-        lines = str(error).strip().splitlines()
-        return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+        return _sentence(error)
     return answer
+
+
+def _sentence(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def _cancel(futures: Iterable[Future[Any]]) -> None:

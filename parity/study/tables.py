@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from parity.engines.worker import answer_question
 from parity.errors import NothingCompared
-from parity.probe_data import SEED, few_rows, probe_data, train_rows
-from parity.spec.models import Leekasso, Specification, plain
+from parity.probe_data import SEED, few_images, few_rows, probe_data, train_rows
+from parity.spec.models import CNN, Leekasso, Specification, plain
 from parity.spec.screen import neutral_screen
 from parity.study.ask import lone_worker
 from parity.study.executor import RUN_FOLDER, environ_of, new_server, one_thread
@@ -126,6 +126,8 @@ def fit_options(question: Question) -> Plain:
 
 def rows_for(question: Question) -> Plain:
     """The training rows that an engine is asked with."""
+    if isinstance(question.spec, CNN):
+        return few_images(*question.spec.image)
     return train_rows() if isinstance(question.spec, Leekasso) else few_rows()
 
 

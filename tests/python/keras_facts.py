@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from dataclasses import replace
 
 import numpy as np
 
-from parity.spec.models import MLP, plain
+from parity.spec.models import CNN, MLP, plain
 from tests.python.conftest import digits, load_engine, run_printed
 
 SHIPPED = MLP(hidden=(6,), activation="tanh", epochs=3)
@@ -26,6 +25,20 @@ PINNED = MLP(
     input_scaling="standardize",
 )
 "60 rows in batches of 7 are 9 updates an epoch."
+IMAGE = CNN(
+    image=(8, 8),
+    filters=((3, 4), (5,)),
+    kernel=2,
+    hidden=(6,),
+    activation="relu",
+    epochs=3,
+    optimizer="sgd",
+    l2=0.1,
+    dropout=0.5,
+    dropout_pooled=0.25,
+    precision="float64",
+)
+"8 x 8 pixels become 7 x 7, 6 x 6, 3 x 3, 2 x 2 and one."
 
 
 def started(data: dict) -> dict:
@@ -59,7 +72,8 @@ def own_parameters(function: str) -> list[str]:
     import keras
 
     own = {"Sequential": keras.Sequential, "Input": keras.layers.Input, "Dense, output": keras.layers.Dense}
-    rooms = (keras.Model, keras.layers, keras.initializers, keras.optimizers, keras.callbacks)
+    rooms = (keras.Model, keras.layers, keras.initializers, keras.regularizers, keras.optimizers)
+    rooms += (keras.optimizers.schedules,)
     found = own.get(function) or next(getattr(room, function) for room in rooms if hasattr(room, function))
     code = inspect.unwrap(found.__init__ if inspect.isclass(found) else found).__code__
     return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
@@ -96,9 +110,8 @@ def flat(answer: dict) -> list:
 
 def listed(engine, data: dict) -> dict:
     """What `defaults` says, and the same counted without it."""
-    spec = replace(PINNED, learning_rate=None)
-    tables = {"shipped": rows_of(engine, SHIPPED, data, seed=1), "pinned": rows_of(engine, spec, data, seed=1)}
-    again = {"shipped": rows_of(engine, SHIPPED, data, seed=1), "pinned": rows_of(engine, spec, data, seed=1)}
+    specs = {"shipped": SHIPPED, "pinned": PINNED, "image": IMAGE}
+    tables, again = ({name: rows_of(engine, spec, data, seed=1) for name, spec in specs.items()} for _ in range(2))
     overrides = {"batch_size": 5, "shuffle": False, "bias_initializer": "ones", "clipnorm": 2.0, "jit_compile": False}
     functions = {row["function"] for rows in tables.values() for row in rows}
     return {

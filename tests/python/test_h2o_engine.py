@@ -136,7 +136,7 @@ def test_translated_arguments_are_in_force_after_the_fit_and_adam_is_listed(opti
     effective = fit(spec, options, seed=3)["effective"]
     assert arguments["activation"] == "RectifierWithDropout"
     assert arguments == {name: effective[name] for name in arguments}
-    assert [gap["parameter"] for gap in translation["not_expressible"]] == ["optimizer", "learning_rate"]
+    assert [gap["parameter"] for gap in translation["not_expressible"]] == ["optimizer", "learning_rate", "batch_size"]
 
 
 def test_an_unknown_override_is_refused_with_the_nearest_name():

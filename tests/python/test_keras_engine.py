@@ -60,11 +60,11 @@ def test_as_shipped_compile_and_fit_choose_rmsprop_and_two_batches_for_60_rows(f
     assert shipped["effective"]["dtype"] == "float32"
 
 
-def test_pinned_updates_are_epochs_times_batches_and_the_rate_is_multiplied_after_each_epoch(facts):
+def test_pinned_updates_are_epochs_times_batches_and_the_rate_falls_with_each_of_them(facts):
     pinned = facts["pinned"]
     assert (pinned["iterations"], pinned["updates"]) == (3, 27)
     assert pinned["effective"]["optimizer"] == "Adam"
-    assert pinned["effective"]["learning_rate"] == pytest.approx(0.01 * 0.5**2)
+    assert pinned["effective"]["learning_rate"] == pytest.approx(0.01 / (1 + 0.5 * 27))
     assert pinned["shapes"] == [[64, 6], [6, 5], [5, 2]]
 
 
@@ -118,7 +118,14 @@ def test_defaults_have_a_row_for_every_parameter_of_every_function_in_the_order_
     network = ["Sequential", "Input", "Dense", "Dense, output", "GlorotUniform", "compile"]
     assert orders["shipped"] == [*network, "RMSprop", *ends]
     network.insert(3, "Dropout")
-    assert orders["pinned"] == [*network, "Adam", "LearningRateScheduler", *ends]
+    assert orders["pinned"] == [*network, "Adam", "InverseTimeDecay", *ends]
+    image = ["Reshape", "Conv2D", "MaxPooling2D", "Flatten"]
+    network[2:2], network[-1:] = image, ["Zeros", "L2", "compile"]
+    assert [name for name in orders["image"] if name != "Zeros"] == [
+        *[name for name in network if name != "Zeros"],
+        "SGD",
+        *ends,
+    ]
     for rows in listed["tables"].values():
         for function in {row["function"] for row in rows}:
             names = [row["name"] for row in rows if row["function"] == function]
@@ -164,6 +171,22 @@ def test_defaults_show_overrides_as_asked_and_in_force(facts):
         row = table(rows, function)[name]
         assert (row["given"], row["asked"], row["effective"]) == (True, asked, effective)
     assert "Ones" not in {row["function"] for row in rows}, "it has no parameter"
+
+
+def test_defaults_tell_a_schedule_a_penalty_and_an_image_from_the_objects_in_force(facts):
+    tables = facts["defaults"]["tables"]
+    rate, schedule = table(tables["pinned"], "Adam")["learning_rate"], table(tables["pinned"], "InverseTimeDecay")
+    assert (rate["given"], rate["effective"]) == (True, "InverseTimeDecay")
+    assert (schedule["decay_rate"]["asked"], schedule["decay_rate"]["effective"]) == (0.5, 0.5)
+    assert (schedule["staircase"]["given"], schedule["staircase"]["effective"]) == (False, False)
+    penalty = table(tables["image"], "L2")["l2"]
+    assert (penalty["asked"], penalty["effective"]) == (0.05, 0.05), "half of ours, as Keras does not halve the squares"
+    convolution, rows = table(tables["image"], "Conv2D"), table(tables["image"], "fit")
+    assert (convolution["filters"]["asked"], convolution["filters"]["effective"]) == ([3, 4, 5], [3, 4, 5])
+    assert (convolution["padding"]["given"], convolution["padding"]["effective"]) == (False, "valid")
+    assert convolution["strides"]["override"] and not convolution["filters"]["override"]
+    assert table(tables["image"], "Dropout")["rate"]["asked"] == [0.25, 0.5]
+    assert rows["x"]["effective"] == "float64 array"
 
 
 def test_override_is_true_exactly_where_a_translation_takes_it(facts):

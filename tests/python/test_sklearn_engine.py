@@ -132,7 +132,7 @@ def test_an_unknown_override_is_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match="'slover'.*did you mean 'solver'"):
         engine.translate(plain(Leekasso(model="glm")), {"overrides": {"slover": "lbfgs"}})
     with pytest.raises(ValueError, match="cannot take the option 'trace'"):
-        fit(SMALL, trace=True)
+        fit(Leekasso(), trace={"steps": 1})
 
 
 LEEKASSO, LOGISTIC, LIBLINEAR = Leekasso(), Leekasso(model="glm"), Leekasso(model="liblinear", cost=1e6)

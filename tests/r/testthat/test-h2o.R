@@ -75,7 +75,7 @@ test_that("training ends early where no training error is left, unless the speci
 test_that("what H2O has no way to take is listed with a reason", {
   spec <- mlp(optimizer = "adam", learning_rate = 0.001, output = "sigmoid", batch_size = 1L, threshold = 0.5)
   gaps <- vapply(h2o_engine$translate(spec, list())$not_expressible, `[[`, "", "parameter")
-  expect_setequal(gaps, c("optimizer", "learning_rate", "output", "threshold"))
+  expect_setequal(gaps, c("optimizer", "learning_rate", "output"))
 })
 
 test_that("weights come as (in, out) arrays", {

@@ -40,13 +40,87 @@ test_that("injected weights survive training at learning rate zero, and a forwar
   expect_equal(result$probability, by_hand[, 1], tolerance = 1e-5)
 })
 
-test_that("a learning rate that only decays starts from Keras' own, and the printed code does the same", {
-  spec <- mlp(output = "softmax", input_scaling = "divide-by-255", optimizer = "adam", learning_rate_decay = 0.5)
+test_that("the rate is divided by 1 + d * updates done, and the printed code does the same", {
+  spec <- mlp(
+    output = "softmax", input_scaling = "divide-by-255", optimizer = "adam", learning_rate = 0.01,
+    learning_rate_decay = 0.5
+  )
   result <- keras$fit(spec, train, train, list(seed = 1L))
   printed <- run_code(keras$translate(spec, list(seed = 1L))$code, train, train)
   expect_equal(as.numeric(printed$probability), result$probability, tolerance = 1e-6)
-  # Halved after the first and after the second of three epochs.
-  expect_equal(result$effective$learning_rate, 0.001 / 4, tolerance = 1e-6)
+  # One update in each of three epochs.
+  expect_equal(result$effective$learning_rate, 0.01 / (1 + 0.5 * 3), tolerance = 1e-6)
+})
+
+test_that("what an optimizer does not take is not expressible, and a rate that is not given cannot fall", {
+  gaps <- keras$translate(mlp(optimizer = "adam", rho = 0.9, beta1 = 0.8, learning_rate_decay = 0.5), list())
+  expect_identical(vapply(gaps$not_expressible, `[[`, "", "parameter"), c("rho", "learning_rate_decay"))
+  expect_match(gaps$code, "keras3::optimizer_adam(beta_1 = 0.8)", fixed = TRUE)
+})
+
+test_that("a compiled fit with an order of rows ends where the chain of its updates ends, dropout included", {
+  spec <- mlp(dropout = 0.5, optimizer = "adam", learning_rate = 0.01, batch_size = 7L, precision = "float64")
+  orders <- list(29:0, 0:29, c(15:29, 0:14))
+  options <- list(seed = 3L, weights = TRUE, row_order = orders)
+  whole <- keras$fit(spec, train, train, c(options, list(trace = list(epochs = TRUE))))
+  chain <- keras$fit(spec, train, train, c(options, list(trace = list(steps = 15L))))$trace
+  expect_identical(whole$updates, 15L)
+  expect_length(whole$trace, 4)
+  expect_length(chain, 16)
+  for (part in c("weights", "biases")) {
+    expect_identical(whole$trace[[4]][[part]], whole$parameters[[part]])
+    expect_equal(chain[[16]][[part]], whole$parameters[[part]], tolerance = 1e-9)
+    expect_equal(chain[[6]][[part]], whole$trace[[2]][[part]], tolerance = 1e-9)
+  }
+  expect_equal(chain[[2]]$input, unname(train$x)[30:24, ], tolerance = 1e-12)
+  expect_equal(as.numeric(chain[[2]]$target), train$y[30:24])
+  probability <- chain[[16]]$activations[[3]]
+  expect_equal(chain[[16]]$loss, mean(-log(ifelse(chain[[16]]$target == 1, probability, 1 - probability))))
+  # A unit that is kept is divided by the share that is.
+  expect_true(any(chain[[2]]$activations[[1]] == 0))
+})
+
+test_that("a fit that leaves the float type open is the same before and after one of float64", {
+  fitted <- function(...) keras$fit(mlp(...), train, train, list(seed = 1L))
+  before <- fitted()
+  wide <- fitted(precision = "float64")
+  expect_identical(wide$effective$dtype, "float64")
+  expect_identical(fitted()$probability, before$probability)
+  expect_identical(before$effective$dtype, "float32")
+  expect_false(identical(wide$probability, before$probability))
+})
+
+test_that("a ridge adds lambda times the weights to the gradients of the weights alone", {
+  first <- function(...) {
+    spec <- mlp(optimizer = "sgd", learning_rate = 0.1, order = "given", precision = "float64", ...)
+    keras$fit(spec, train, train, list(seed = 1L, trace = list(steps = 1L)))$trace
+  }
+  plainly <- first()
+  ridged <- first(l2 = 0.5)
+  for (i in 1:3) {
+    added <- ridged[[2]]$gradients$weights[[i]] - plainly[[2]]$gradients$weights[[i]]
+    expect_equal(added, 0.5 * plainly[[1]]$weights[[i]], tolerance = 1e-9)
+  }
+  expect_equal(ridged[[2]]$gradients$biases, plainly[[2]]$gradients$biases, tolerance = 1e-12)
+})
+
+test_that("a convolutional network has the layers that are asked for, and its printed code is what was run", {
+  image <- drawn_rows(30, 36)
+  spec <- mlp(
+    family = "cnn", image = c(6L, 6L), filters = list(c(3L, 2L)), kernel = 2L, pool = 2L, dropout_pooled = 0.25,
+    hidden = 4L, output = "softmax"
+  )
+  result <- keras$fit(spec, image, image, list(seed = 1L, weights = TRUE))
+  # 6 x 6 become 5 x 5, 4 x 4 and, pooled, 2 x 2 of two filters.
+  expect_identical(lapply(result$parameters$weights, dim), list(
+    c(2L, 2L, 1L, 3L), c(2L, 2L, 3L, 2L), c(8L, 4L), c(4L, 2L)
+  ))
+  printed <- run_code(keras$translate(spec, list(seed = 1L))$code, image, image)
+  expect_equal(as.numeric(printed$probability), result$probability, tolerance = 1e-6)
+  rows <- keras$defaults(spec, image, list())
+  expect_identical(rows_of(rows, "keras3::layer_conv_2d")$filters$effective, c(3L, 2L))
+  expect_identical(rows_of(rows, "keras3::layer_dropout")$rate$asked, 0.25)
+  expect_error(keras$fit(spec, train, train, list()), "5 features are no image of 6 x 6")
 })
 
 test_that("an override finds its function: learning_rate the optimizer's, batch_size fit's", {
@@ -61,14 +135,14 @@ test_that("an override finds its function: learning_rate the optimizer's, batch_
 })
 
 test_that("every parameter of every function has a row, in the order of the calls", {
-  spec <- mlp(dropout = 0.5, optimizer = "adam", learning_rate_decay = 0.9)
+  spec <- mlp(dropout = 0.5, optimizer = "adam", learning_rate = 0.01, learning_rate_decay = 0.9)
   rows <- keras$defaults(spec, train, list())
   functions <- list(
     `keras3::keras_model_sequential` = keras3::keras_model_sequential, `keras3::layer_dense` = keras3::layer_dense,
     `keras3::layer_dropout` = keras3::layer_dropout, `keras3::layer_dense, output` = keras3::layer_dense,
     `keras3::initializer_glorot_uniform` = keras3::initializer_glorot_uniform,
     `keras3::compile` = keras$keras_method("compile"), `keras3::optimizer_adam` = keras3::optimizer_adam,
-    `keras3::callback_learning_rate_scheduler` = keras3::callback_learning_rate_scheduler,
+    `keras3::learning_rate_schedule_inverse_time_decay` = keras3::learning_rate_schedule_inverse_time_decay,
     `keras3::fit` = keras$keras_method("fit"), `stats::predict` = keras$keras_method("predict")
   )
   expect_identical(functions_of(rows), names(functions))

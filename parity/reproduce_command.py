@@ -1,0 +1,111 @@
+"""What `parity reproduce` does between the request and the last line that it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from parity.commands import account, again, exit_code, make_folder, run_with_progress, with_options
+
+if TYPE_CHECKING:
+    from parity.spec.study import Study
+
+Plain = dict[str, Any]
+
+LEEK = "leek2017"
+"The preset whose published curve is known as numbers."
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One picture of a preset."""
+
+    name: str
+    "Of its files, without .png and .svg."
+    title: str
+    draw: Callable[[Plain, Path], list[Path]]
+
+
+def drawings(preset: str) -> list[Drawing]:
+    """The pictures of a preset: its own in the original style, what it shows besides, and every engine."""
+    from parity.report import figure
+
+    every = Drawing("engines", "Every engine beside the baselines", figure.multiples_figure)
+    epochs = Drawing("epochs", "Accuracy after every epoch", figure.epochs_figure)
+    original = {
+        LEEK: [Drawing("figure", "The figure of 2017, drawn again", figure.original_figure)],
+        "beam2017-r": [Drawing("figure", "The rebuttal's figure in R, drawn again", figure.redux_figure), epochs],
+        "beam2017-python": [
+            Drawing("figure", "The rebuttal's figure in Python, drawn again", figure.rebuttal_figure),
+            epochs,
+        ],
+    }
+    return [*original[preset], every]
+
+
+def reproduce_and_draw(
+    preset: str, quick: bool, out: Path, store: Path | None, *, json_to: str | None, quiet: bool, **options: Any
+) -> int:
+    """`parity reproduce`."""
+    from parity.report.document import write
+    from parity.report.markdown import markdown
+    from parity.report.rebuttal import claims
+    from parity.report.terminal import comparison_line, send, shortfalls
+    from parity.spec.study import preset as preset_named
+    from parity.spec.study import quick as quickened
+
+    words = ["reproduce", preset, *(["--quick"] if quick else []), "--out", str(out)]
+    rerun = again([*words, *(["--store", str(store)] if store else [])], options)
+    study = preset_named(preset)
+    study = with_options(quickened(study) if quick else study, options)
+    make_folder(out)
+    store = store or out / "parity.sqlite"
+    done = run_with_progress(study, store, quiet=quiet, **options, published=preset == LEEK, rerun=rerun)
+    pictures, troubles = _drawn(preset, done.document, out)
+    if preset == LEEK:
+        guess = _guess(done.document, study, store, options, quiet=quiet, rerun=rerun)
+    else:
+        guess, done.document["claims"] = "", claims(done.document)
+    write(done.document, out / "parity.json")
+    (out / "report.md").write_text(markdown(done.document, pictures) + guess)
+    if json_to:
+        send(done.document, json_to)
+    if not quiet and json_to != "-":
+        for comparison in done.document["comparisons"]:
+            click.echo(comparison_line(comparison))
+        for claim in done.document.get("claims", []):
+            click.echo(claim["sentence"])
+        shortfalls(done.document)
+        for trouble in troubles:
+            click.echo(trouble, err=True)
+        click.echo(account(done))
+        made = [out / p["file"] for p in pictures] + [out / "report.md", out / "parity.json"]
+        click.echo("see " + ", ".join(map(str, made)))
+    return exit_code(done)
+
+
+def _drawn(preset: str, document: Plain, out: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """The pictures that could be drawn, and one sentence for each that could not."""
+    from parity.report.figure import CannotDraw
+
+    pictures, troubles = [], []
+    for each in drawings(preset):
+        try:
+            files = each.draw(document, out / each.name)
+            pictures.append({"title": each.title, "file": files[0].name})
+        except CannotDraw as error:
+            troubles.append(f"{each.name}: not drawn ({error})")
+    return pictures, troubles
+
+
+def _guess(document: Plain, study: Study, store: Path, options: Plain, *, quiet: bool, rerun: str) -> str:
+    """The section on liblinear's robustness, whose numbers join the document."""
+    from parity.robustness_command import section
+
+    found, text = section(study, options["engine_ids"], store, jobs=options["jobs"], quiet=quiet, rerun=rerun)
+    document["robustness"] = found
+    return text

@@ -1,0 +1,86 @@
+"""Which cells go to a worker together: draws of one size where an engine's `fit_many` takes them, else one by one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from parity.engines.worker import Task
+
+if TYPE_CHECKING:
+    from parity.study.cells import Cell
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one worker is given at a time."""
+
+    cells: tuple[Cell, ...]
+    many: bool = False
+    "Whether the engine's fit_many gets them; a batch of which a worker dies is tried again one by one."
+
+
+@dataclass(slots=True)
+class Phase:
+    """One runtime's pending cells."""
+
+    runtime: str
+    queue: deque[Cell]
+    fresh: deque[Cell] = field(default_factory=deque)  # what results have called for; it joins the running pool
+    strikes: Counter[str] = field(default_factory=Counter)
+    alone: set[str] = field(default_factory=set)  # keys of cells whose batch has failed
+    crashes: int = 0
+    trouble: str = ""
+
+    def one_by_one(self, cells: Iterable[Cell]) -> None:
+        """Put the cells of a failed batch back, each to be tried by itself."""
+        for cell in cells:
+            self.alone.add(cell.key)
+            self.queue.append(cell)
+
+
+def batches(cells: Sequence[Cell], alone: set[str], jobs: int) -> list[Batch]:
+    """Every cell once. Those for `fit_many` come first, large sizes before small, each size in as many parts as jobs.
+
+    alone: keys of cells that are to go one by one. The last part to end is then a short one, and no core waits long.
+    """
+    groups: dict[str, list[Cell]] = {}
+    single = []
+    for cell in cells:
+        if cell.spec.family in cell.engine.many and "observe" not in cell.identity and cell.key not in alone:
+            groups.setdefault(group_of(cell), []).append(cell)
+        else:
+            single.append(Batch((cell,)))
+    many = []
+    for group in sorted(groups.values(), key=lambda group: -group[0].draw.n):
+        parts = min(jobs, len(group))
+        many += [Batch(tuple(group[first::parts]), many=True) for first in range(parts)]
+    return [*many, *single]
+
+
+def group_of(cell: Cell) -> str:
+    """What cells must share to be fitted at once, as text: all of their identity but the draw, and its size."""
+    own = ("train_rows", "seed")
+    return json.dumps([cell.draw.n, {k: v for k, v in cell.identity.items() if k not in own}], sort_keys=True)
+
+
+def task(cell: Cell, server: dict[str, Any] | None, first: int | None) -> Task:
+    """A cell as it crosses the process boundary. first: where its rows start in the stack that the server holds."""
+    frames = None
+    if server is not None and first is not None:
+        frames = {"test": "parity_test", "stack": "parity_stack", "first": first, "last": first + cell.draw.n}
+    return Task(
+        engine=cell.engine.id,
+        spec=cell.spec,
+        rows=cell.draw.rows,
+        seed=cell.draw.seed,
+        overrides=cell.identity["overrides"],
+        observe=cell.identity.get("observe"),
+        history=bool(cell.identity.get("history")),
+        device=cell.identity["device"],
+        server=server,
+        frames=frames,
+    )
