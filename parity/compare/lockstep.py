@@ -22,7 +22,7 @@ Tensors = dict[str, Floats]
 "By name, in the order of their computation."
 
 BLIND = 0.5
-"Where rounding may have moved the typical number of an update by half of it, an update tells nothing any more."
+"Where rounding may have moved the typical number of a gradient by half of it, nothing can be told from it any more."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Expected:
     before: Arrays
     "The network's arrays as the step found them."
     resolution: float
-    "Rounding's share of an update: the median tolerance over the median size of what is not zero; 0 before training."
+    "Rounding's share of a gradient: the median tolerance over the median size of what is not zero; 0 before training."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,9 +249,10 @@ def _excess(left: Floats, right: Floats, tolerance: Floats) -> float:
 
 
 def _resolution(each: Allowed) -> float:
+    """Of the gradients: an update may be smaller than a weight can show, and the next one larger again."""
     shares = []
-    for update, tolerance in zip(each.step.updates[::2], each.updates[::2], strict=True):
-        moved = update != 0
-        if moved.any():
-            shares.append(float(np.median(tolerance[moved]) / np.median(np.abs(update[moved]))))
+    for gradient, tolerance in zip(each.step.gradients[::2], each.gradients[::2], strict=True):
+        there = gradient != 0
+        if there.any():
+            shares.append(float(np.median(tolerance[there]) / np.median(np.abs(gradient[there]))))
     return max(shares, default=0.0)

@@ -95,7 +95,7 @@ def suppositions(
         "activations": lambda: _precisions(found, reference),
         "probabilities": lambda: _precisions(found, reference),
         "loss": lambda: _clips(fits, parting),
-        "gradient": lambda: [*_penalties(found, parting), *_precisions(found, reference)],
+        "gradient": lambda: [*_blocked(found, parting), *_penalties(found, parting), *_precisions(found, reference)],
         "update": lambda: [*_rules(seen, parting, start, rule, batches), *_penalties(found, parting)],
     }
     return list(tried.get(kind, lambda: [])())
@@ -143,13 +143,21 @@ def _bfloat16(array: Floats) -> Floats:
     return ((bits >> 16) << 16).view(np.float32).astype(np.float64)
 
 
+def _blocked(found: Floats, parting: Parting) -> Iterator[Supposition]:
+    """Whether there is no gradient at all where every probability lies so close to 0 or 1 that frameworks clip it."""
+    p = parting.expected.values["probabilities"]
+    off = float(np.minimum(p, 1 - p).max())
+    if not found.any() and off < max(CLIPS):
+        yield Supposition(f"a probability {off:.2g} off 0 or 1 is clipped, and no gradient passes a clip", off)
+
+
 def _penalties(found: Floats, parting: Parting) -> Iterator[Supposition]:
     """Whether the gap is a multiple of the weights before the step: a penalty in a gradient, decay in an update."""
     kind, layer = parting.tensor.split(" of ")[1].split(" ")
     before = parting.expected.before[2 * (int(layer) - 1) + (kind == "biases")]
     gap = found - parting.expected.values[parting.tensor]
     norm = float((before**2).sum())
-    if norm == 0:
+    if norm == 0 or gap.size <= FEW:  # of so few numbers anything is a multiple
         return
     share = float((gap * before).sum()) / norm
     tolerance = parting.expected.tolerances[parting.tensor]

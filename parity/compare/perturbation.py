@@ -50,12 +50,14 @@ def allowed(
     plain = train(network, rule, batches, l2=l2)
     others = [_pushed(network, rule, batches, unit, l2, seed) for seed in range(DIRECTIONS)]
     before = network.arrays
-    for step, *pushed in zip(plain, *others, strict=True):
+    for (_, y), step, *pushed in zip(batches, plain, *others, strict=True):
         kept = tuple(KEPT * unit * np.abs(array) for array in before)
         yield Allowed(
             step=step,
             activations=_spread(step.activations, [other.activations for other in pushed], unit, least),
-            loss=max(abs(other.loss - step.loss) for other in pushed) + ROUNDINGS * unit * (1 + abs(step.loss)),
+            loss=max(abs(other.loss - step.loss) for other in pushed)
+            + ROUNDINGS * unit * (1 + abs(step.loss))
+            + _from_probabilities(step.activations[-1], y, unit),
             gradients=_spread(step.gradients, [other.gradients for other in pushed], unit, least),
             updates=_added(_spread(step.updates, [other.updates for other in pushed], unit, least), kept),
             arrays=_added(_spread(step.network.arrays, [other.network.arrays for other in pushed], unit, least), kept),
@@ -73,6 +75,17 @@ def spread(
 def within(found: Arrays, reference: Arrays, allowed: Arrays) -> list[bool]:
     """Whether each array lies within its tolerance, number by number."""
     return [bool((np.abs(f - r) <= a).all()) for f, r, a in zip(found, reference, allowed, strict=True)]
+
+
+def _from_probabilities(probabilities: Floats, y: NDArray[np.int64], unit: float) -> float:
+    """What a loss may be off where it is the logarithm of a stored probability: near 1, 1 - p has few digits left.
+
+    Where it has none, the formula decides and not rounding: from the scores such a loss has all its digits.
+    """
+    column = probabilities[np.arange(len(y)), y] if probabilities.shape[1] == 2 else probabilities[:, 0]
+    right = column if probabilities.shape[1] == 2 else np.where(y == 1, column, 1 - column)
+    told = right > 2 * KEPT * unit
+    return float(np.log1p(KEPT * unit / np.where(told, right, np.inf)).mean())
 
 
 def _pushed(

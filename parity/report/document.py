@@ -117,8 +117,10 @@ def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any
     truth = data.y[draws.test]
     facts = result.facts
     history = result.arrays.get("history")
+    trainer = (facts.get("effective") or {}).get("trainer")
     return {
         **record,
+        **({} if trainer is None else {"trainer": trainer}),
         **({} if history is None else {"accuracy_by_epoch": accuracy_by_epoch(history, truth)}),
         **asdict(score(result.arrays["label"], result.arrays["probability"], truth)),
         **{name: facts.get(name) for name in ("seconds", "iterations", "converged", "updates", "selected", "messages")},

@@ -196,7 +196,7 @@ def _comparison(
         )
     if found.blind:
         reason = (
-            f"they agree for {found.steps} {every}s; there rounding alone moves the typical number of an update by "
+            f"they agree for {found.steps} {every}s; there rounding alone moves the typical number of a gradient by "
             f"{found.resolution:.0%} of itself, so that no further difference could be told from it"
         )
         return Comparison(**common, verdict=Kind.INCONCLUSIVE, reason=reason)

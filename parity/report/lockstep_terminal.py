@@ -27,7 +27,7 @@ def print_lockstep(document: Plain) -> None:
     if document["compared"] and not parting:
         share = document["resolution"]
         told = f"{document['steps']} of {document['asked']} {document['every']}s; by the last of them rounding is "
-        _paragraph("compared", f"{told}{share:.2g} of the typical number of an update", width)
+        _paragraph("compared", f"{told}{share:.2g} of the typical number of a gradient", width)
     for which, name in (("left", names[0]), ("right", names[1])):
         alone = document["partings"].get(which)
         if alone and not parting and name != "reference":

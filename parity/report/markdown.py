@@ -29,6 +29,7 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
         claims=document.get("claims", []),
         sizes=sizes,
         accuracies=[[table_cell(text) for text in row] for row in accuracy_rows(document, sizes)],
+        trainers=trainers(document["cells"]),
         not_run=document["not_run"],
         troubles=troubles(document["cells"]),
         environment=sorted(_flat(document["environment"])),
@@ -54,6 +55,13 @@ def accuracy_rows(document: dict[str, Any], sizes: Sequence[int]) -> list[list[s
         means = {p["n"]: f"{p['mean']:.3f}" for p in points}
         rows.append([method, engine, *(means.get(n, "–") for n in sizes)])
     return rows
+
+
+def trainers(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cells that were trained otherwise than by the framework's own fit, counted by engine, method and trainer."""
+    counted = Counter((c["engine"], c["method"], c["trainer"]) for c in cells if c.get("trainer"))
+    names = ("engine", "method", "trainer")
+    return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in counted.items()]
 
 
 def troubles(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from parity.engines.pictures import ggplot2_gap
 from parity.engines.sheet import engine
 from parity.report.document import SCHEMA_FILE
 from parity.report.figure import CannotDraw, epochs_figure, rebuttal_figure, redux_figure
-from parity.report.markdown import markdown
+from parity.report.markdown import markdown, trainers
 from parity.report.rebuttal import claims, engine_of, falls, spanned, verdict
 from parity.spec.models import plain
 from parity.spec.study import preset
@@ -228,6 +228,16 @@ def test_claims_stand_in_the_report_with_their_rules_and_match_the_schema():
     page = markdown(whole)
     for claim in found:
         assert claim["sentence"] in page and claim["rule"] in page
+
+
+def test_cells_that_were_trained_otherwise_than_by_fit_are_counted_in_the_report():
+    cells = document("beam2017-r", as_published)["cells"]
+    for cell in cells:
+        if cell["engine"] == "py-keras-jax":
+            cell["trainer"] = "compiled loop"
+    assert trainers(cells) == [
+        {"engine": "py-keras-jax", "method": "mlp-beam", "trainer": "compiled loop", "count": 15 * 5}
+    ]
 
 
 @needs_r
