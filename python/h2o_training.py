@@ -39,11 +39,11 @@ def orders(spec: Plain, n: int, arguments: Plain, options: Plain) -> list[list[i
     given = option(options, "row_order")
     if given is None and option(options, "trace") is None:
         return []
-    own: list[list[int]] = row_order.row_order(n, int(spec["epochs"]), int(arguments["seed"]))
-    if given is not None and [[int(i) for i in epoch] for epoch in given] != own[: len(given)]:
+    own: list[list[int]] = row_order.row_order(n, int(arguments["epochs"]), int(arguments["seed"]))
+    if given is not None and [[int(i) for i in epoch] for epoch in given] != own:
         raise ValueError(
             "H2O cannot be told the order of the rows: row_order must be the one that h2o_row_order.py gives for "
-            f"{n} rows, {spec['epochs']} epochs and seed {arguments['seed']}"
+            f"{n} rows, {arguments['epochs']} epochs and seed {arguments['seed']}"
         )
     return own
 

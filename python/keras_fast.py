@@ -66,6 +66,8 @@ def refusal(spec: Plain, options: Plain) -> str | None:
         if option(options, name, False) is not False:
             return f"it does not take the option '{name}'"
     arguments = nets.arguments_mlp(spec, options)
+    if arguments["fit"]["epochs"] != spec["epochs"]:
+        return "its epochs are the specification's, and an override asks for another number"
     for function, known in (("fit", FIT_ARGUMENTS), ("compile", {"loss"})):
         for name in arguments[function]:
             if name not in known:

@@ -33,30 +33,31 @@ class Check(NamedTuple):
         return f"model.fit over {self.updates} updates (largest gap {self.gap:.2g})"
 
 
-CHECKS: dict[str, Check] = {}
-"By specification and overrides, for as long as the process lives."
+CHECKS: dict[tuple[Any, ...], Check] = {}
+"By specification, overrides and the shapes that a loop is compiled for, for as long as the process lives."
 
 
 def checked(
     fit: Callable[[Plain, Plain, Plain, Plain], Plain], key: str, spec: Plain, train: Plain, test: Plain, options: Plain
 ) -> Check:
-    """The check of a specification, made once in a process: as many epochs as CHECK_UPDATES need, by both.
+    """The check of a compiled loop, made once in a process: as many epochs as CHECK_UPDATES need, by both.
 
     What an array may be off by is ROUNDINGS times what one unit in the last place of every input and first weight moves
     it by in the loop itself, and at least as much as one unit in its own last place.
     """
     import numpy as np
 
-    if key in CHECKS:
-        return CHECKS[key]
     options = {**options, "seed": nets.seed_of(options) or 0, "weights": True}
     arguments = nets.arguments_mlp(spec, options)
+    x, x_test = native.scaled(spec, train["x"], test["x"])
+    made = (key, *loop.shape_of(key, starts.batch_size(arguments), x), bool(option(options, "history")))
+    if made in CHECKS:
+        return CHECKS[made]
     steps = -(-len(train["y"]) // starts.batch_size(arguments))
     short = {**spec, "epochs": min(spec["epochs"], -(-CHECK_UPDATES // steps))}
     few = {"x": test["x"][:1], "features": test["features"], "rows": test["rows"][:1]}
     found = fit(short, train, few, options)["parameters"]
     theirs = [array for pair in zip(found["weights"], found["biases"], strict=True) for array in pair]
-    x, x_test = native.scaled(spec, train["x"], test["x"])
     # Not looked at here, but with it the loop is the one that the fits run.
     watched = x_test if option(options, "history") else None
     start = starts.started(arguments, x, train["y"], options["seed"])
@@ -76,5 +77,5 @@ def checked(
     allowed = [ROUNDINGS * max(np.abs(a - b).max(), unit * np.abs(a).max()) for a, b in zip(ours, others, strict=True)]
     # A gap that is no number is not within anything.
     within = all(bool(gap <= most) for gap, most in zip(gaps, allowed, strict=True))
-    CHECKS[key] = Check(steps * short["epochs"], float(max(gaps)), within)
-    return CHECKS[key]
+    CHECKS[made] = Check(steps * short["epochs"], float(max(gaps)), within)
+    return CHECKS[made]

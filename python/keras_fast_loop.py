@@ -96,6 +96,12 @@ def probability(model: Any, state: Any, x: Any, left_out: Any) -> Any:
         return x[:, -1]
 
 
+def shape_of(key: str, batch: int, x: Any) -> tuple[int, ...]:
+    """What a loop is compiled for besides its network: columns, rows of a batch and of the last one, any full batch."""
+    n = len(x)
+    return len(columns.kept(model_of(key, x.shape[1]), x)), batch, n % batch, int(n >= batch)
+
+
 def trained(key: str, batch: int, start: Any, x: Any, y: Any, epochs: int, x_test: Any = None) -> tuple[list[Any], Any]:
     """Train from a Start on x (n, p) and y (n,), all orders or the first `epochs` of them.
 

@@ -23,11 +23,11 @@ orders_of <- function(spec, n, arguments, options) {
   if (is.null(given) && is.null(option(options, "trace"))) {
     return(list())
   }
-  own <- row_order(n, spec$epochs, arguments$seed)
-  if (!is.null(given) && !identical(lapply(unname(given), as.numeric), own[seq_along(given)])) {
+  own <- row_order(n, arguments$epochs, arguments$seed)
+  if (!is.null(given) && !identical(lapply(unname(given), as.numeric), own)) {
     stop(
       "H2O cannot be told the order of the rows: row_order must be the one that h2o_row_order.R gives for ", n,
-      " rows, ", spec$epochs, " epochs and seed ", arguments$seed, call. = FALSE
+      " rows, ", arguments$epochs, " epochs and seed ", arguments$seed, call. = FALSE
     )
   }
   own

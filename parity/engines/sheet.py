@@ -173,6 +173,11 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         listed = table.get(key, [])
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise RequestError(f"{key} in {where} is {listed!r}; write a list of {what}")
+    for family in table.get("many", []):
+        if family not in ("mlp", "cnn") or family not in table["fits"] or table["runtime"] == "h2o":
+            raise RequestError(
+                f"many in {where} names {family!r}; it is for networks that the engine fits, and not on H2O"
+            )
     return Engine(
         id=id,
         language=table["language"],

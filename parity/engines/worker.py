@@ -132,7 +132,7 @@ def fit(task: Task) -> Plain:
 def fit_batch(tasks: list[Task]) -> list[Plain]:
     """Fit cells of one specification and size by their engine's fit_many: what `fit` returns of each, in their order.
 
-    Where it raises, they are fitted one by one, so that each has its own reason.
+    Where it raises, they are fitted one by one, so that each has its own reason, and each is told of it.
     """
     started = time.perf_counter()
     test, sheet = _test_rows(), engine(tasks[0].engine)
@@ -145,14 +145,25 @@ def fit_batch(tasks: list[Task]) -> list[Plain]:
     try:
         with without(sheet.without):
             answers = functions["fit_many"](plain(tasks[0].spec), [train for train, _ in asked], test, options)
-    except Exception:  # which of them it was, and why, each tells by itself
-        return [fit(task) for task in tasks]
-    fitted = time.perf_counter()
-    results = [sorted_out(answer, len(test["rows"])) for answer in answers]
+        fitted = time.perf_counter()
+        if len(answers) != len(tasks):
+            raise ValueError(f"fit_many returned {len(answers)} answers for {len(tasks)} draws")
+        results = [sorted_out(answer, len(test["rows"])) for answer in answers]
+    except Exception as error:  # which of them it was, and why, each tells by itself
+        return [
+            told(fit(task), f"fitted by itself, since fit_many raised {type(error).__name__}: {error}")
+            for task in tasks
+        ]
     own = prepared - started + time.perf_counter() - fitted
     for result in results:
         result["facts"] |= {"inside": (fitted - prepared) / len(tasks), "overhead": own / len(tasks)}
     return results
+
+
+def told(result: Plain, message: str) -> Plain:
+    """A result with one message more."""
+    facts = result["facts"]
+    return {**result, "facts": {**facts, "messages": [*facts.get("messages", []), message]}}
 
 
 def _asked(task: Task) -> tuple[Plain, Plain]:

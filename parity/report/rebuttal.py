@@ -14,7 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 Plain = dict[str, Any]
-Says = Literal["yes", "no", "open"]
+Says = Literal["clearly", "yes", "no", "open"]
+"An answer to a question asked many times over; `clearly` and `no` hold for all of them at once, `yes` for one."
+
 Cells = dict[tuple[int, int], float]
 
 LEVEL = 0.90
@@ -39,6 +41,9 @@ EARLY = 50
 LATE = (151, 200)
 "First and last of the epochs that these are held against: as many, at the end of training."
 
+QUESTIONS = 3
+"What is asked about fluctuation, all on the same draws."
+
 LABELS = {"cnn-beam": "CNN", "mlp-beam": "MLP", "mlp-leek": "MLP (Leek)"}
 "What the rebuttal's figures call a network."
 
@@ -49,12 +54,13 @@ KERAS = ("py-keras-jax", "py-keras-tensorflow", "py-keras-torch", "r-keras3")
 "Engines whose answer stands for a network, the first that has one: the rebuttal's networks were Keras'."
 
 EVERY_SIZE = (
-    f"A size says yes where its {LEVEL:.0%} interval lies wholly on the claim's side of the line, and no where the "
-    "interval, widened by Bonferroni's rule for the number of sizes, lies wholly on the other. Supported: every size "
-    "says yes. Refuted: one says no and none says yes. Partly: some say yes and some no. Undecided otherwise."
+    f"A size says yes where its {LEVEL:.0%} interval lies wholly on the claim's side of the line; clearly so, or no, "
+    "where the interval widened by Bonferroni's rule for the number of sizes lies wholly on that side, or on the "
+    "other. Supported: every size says yes and no fit is missing. Partly: one says yes clearly and one no. Refuted, "
+    "as a claim about every size: one says no and none says yes clearly. Undecided otherwise."
 )
-"A claim about every size needs no correction where all must hold (Berger 1982, Technometrics 24, 295); one exception "
-"among many sizes does."
+"A claim about every size needs no correction where all must hold (Berger 1982, Technometrics 24, 295); one among many "
+"does, be it the exception or the size that the claim is saved by."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ def claims(document: Plain) -> list[Plain]:
     """Every claim of the rebuttal that the study's methods let one judge, as it stands in parity.json.
 
     {"claim", "measured", "interval", "verdict", "sentence", "rule", "by_size"}: `measured` is what the sentence
-    names first, and `by_size` has {"n", "draws", "mean", "low", "high", "says"} where the claim speaks of sizes.
+    names first, and `by_size` has {"n", "draws", "mean", "low", "high", "says", "clearly"} where the claim speaks of
+    sizes: `clearly` is whether the widened interval says it too.
     """
     methods = document["study"]["methods"]
     linear = next((m for m, spec in methods.items() if spec["family"] not in ("mlp", "cnn")), None)
@@ -99,12 +106,25 @@ def label_of(document: Plain, method: str) -> str:
 
 
 def verdict(answers: Sequence[Says]) -> str:
-    """supported: all yes. partly: some yes, some no. refuted: no yes, some no. undecided: anything else."""
-    if answers and all(answer == "yes" for answer in answers):
+    """supported: all yes. partly: one yes clearly, one no. refuted: one no, none yes clearly. undecided: the rest."""
+    if answers and all(answer in ("clearly", "yes") for answer in answers):
         return "supported"
     if "no" in answers:
-        return "partly" if "yes" in answers else "refuted"
+        return "partly" if "clearly" in answers else "refuted"
     return "undecided"
+
+
+def unless_missing(word: str, missing: int, planned: int, what: str, lack: str = "missing") -> tuple[str, str]:
+    """The verdict, with a sentence on the fits that were planned and cannot answer: a loss need not be chance.
+
+    What trains badly may be what is lost, so nothing is supported without it.
+    """
+    if missing <= 0:
+        return word, ""
+    lost = f" {missing} of {planned} {what} {'is' if missing == 1 else 'are'} {lack}"
+    if word != "supported":
+        return word, f"{lost}."
+    return "undecided", f"{lost}; by the others alone the claim would be supported."
 
 
 def spanned(values: Sequence[float], looks: int = 1, ends: tuple[float, float] = (-math.inf, math.inf)) -> Span:
@@ -130,7 +150,7 @@ def above(span: Span, line: float) -> Says:
     if span.low is None or span.outer is None:
         return "open"
     if span.low > line:
-        return "yes"
+        return "clearly" if span.outer[0] > line else "yes"
     return "no" if span.outer[1] < line else "open"
 
 
@@ -139,7 +159,7 @@ def below(span: Span, line: float) -> Says:
     if span.high is None or span.outer is None:
         return "open"
     if span.high < line:
-        return "yes"
+        return "clearly" if span.outer[1] < line else "yes"
     return "no" if span.outer[0] > line else "open"
 
 
@@ -162,49 +182,59 @@ def _by_size(cells: Cells, sizes: Sequence[int], ends: tuple[float, float] = (0,
 
 def _near_perfect(document: Plain, method: str) -> Plain:
     claim = f"{LABELS[method]} is near perfect (accuracy above {NEAR_PERFECT}) at every size"
-    return _of_every_size(claim, _accuracies(document, method), _sizes(document), "accuracy", NEAR_PERFECT)
+    return _of_every_size(claim, _accuracies(document, method), _sizes(document), _draws(document), NEAR_PERFECT)
 
 
 def _poor_when_small(document: Plain) -> Plain:
     small = [n for n in _sizes(document) if n <= SMALL]
     claim = f"{LABELS['mlp-leek']} is poor (accuracy below {POOR}) at small sizes (n up to {SMALL})"
-    return _of_every_size(claim, _accuracies(document, "mlp-leek"), small, "accuracy", POOR, is_above=False)
+    return _of_every_size(claim, _accuracies(document, "mlp-leek"), small, _draws(document), POOR, is_above=False)
 
 
 def _beats(document: Plain, method: str, linear: str) -> Plain:
     ours, theirs = _accuracies(document, method), _accuracies(document, linear)
     gaps = {draw: accuracy - theirs[draw] for draw, accuracy in ours.items() if draw in theirs}
     claim = f"{LABELS[method]} beats the Leekasso ({linear}) at every size, on the same rows"
-    return _of_every_size(claim, gaps, _sizes(document), "paired difference", 0, signed=True)
+    return _of_every_size(claim, gaps, _sizes(document), _draws(document), 0, paired=True)
 
 
 def _of_every_size(
     claim: str,
     values: Cells,
     sizes: Sequence[int],
-    what: str,
+    draws: int,
     line: float,
     *,
     is_above: bool = True,
-    signed: bool = False,
+    paired: bool = False,
 ) -> Plain:
-    """A claim that values lie beyond a line at every size: measured at the size where it is nearest to failing."""
+    """A claim that values lie beyond a line at every size, of which `draws` fits each were planned.
+
+    Measured at the size where it fails, if it does, or is nearest to failing.
+    """
     # Student's interval knows of no end to accuracy; a difference may be of either sign.
-    spans = _by_size(values, sizes, (-1, 1) if signed else (0, 1))
+    spans = _by_size(values, sizes, (-1, 1) if paired else (0, 1))
     told = {n: (above if is_above else below)(span, line) for n, span in spans.items()}
     # A size without a fit is no evidence, in either direction.
     word = verdict([told.get(n, "open") for n in sizes])
-    by_size = [{"n": n, **_plain(span), "says": told[n]} for n, span in spans.items()]
+    planned, made = draws * len(sizes), sum(span.draws for span in spans.values())
+    word, lost = unless_missing(word, planned - made, planned, "pairs of fits" if paired else "fits")
+    by_size = [{"n": n, **_plain(span), **_plain_answer(told[n])} for n, span in spans.items()]
     if not spans:
         return _claim(claim, None, word, f"{claim}: {word}. No fit of it was made.", EVERY_SIZE, by_size)
-    weakest = min(spans, key=lambda n: _room(spans[n], line, is_above))
-    counts = ", ".join(f"{sum(v == says for v in told.values())} {says}" for says in ("yes", "no", "open"))
+    failing = [n for n, says in told.items() if says == "no"]
+    weakest = min(failing or spans, key=lambda n: _room(spans[n], line, is_above))
+    why = "which says no" if failing else "nearest to failing"
+    yes, clearly, no, still = (
+        sum(says in which for says in told.values()) for which in (("clearly", "yes"), ("clearly",), ("no",), ("open",))
+    )
     few = "" if len(spans) == len(sizes) else f" {len(sizes) - len(spans)} of {len(sizes)} sizes have no fit."
-    more = " More draws would narrow what is open." if "open" in told.values() else ""
+    more = " More draws would narrow what is open." if still else ""
     every = spanned([value for (n, _), value in values.items() if n in spans])
     sentence = (
-        f"{claim}: {word}. {what.capitalize()} {shown(spans[weakest], signed)} at n = {weakest}, nearest to failing, "
-        f"and {every.mean:{'+' if signed else ''}.4f} over all draws; of {len(spans)} sizes {counts}.{few}{more}"
+        f"{claim}: {word}. {'Paired difference' if paired else 'Accuracy'} {shown(spans[weakest], paired)} at "
+        f"n = {weakest}, {why}, and {every.mean:{'+' if paired else ''}.4f} over all draws; of {len(spans)} sizes "
+        f"{yes} yes ({clearly} clearly), {no} no, {still} open.{lost}{few}{more}"
     )
     return _claim(claim, spans[weakest], word, sentence, EVERY_SIZE, by_size)
 
@@ -221,17 +251,18 @@ def _improves(document: Plain, linear: str) -> Plain:
     cells = _accuracies(document, linear)
     claim = f"The Leekasso ({linear}) improves with the number of training rows"
     rule = (
-        f"Supported where the {LEVEL:.0%} interval (HC3) of the slope of accuracy on log2(n) lies above 0, refuted "
-        "where it lies below, undecided otherwise."
+        f"Supported where the {LEVEL:.0%} interval (HC3) of the slope of accuracy on log2(n) lies above 0 and no "
+        "fit is missing, refuted where it lies below, undecided otherwise."
     )
-    spans = _by_size(cells, _sizes(document))
+    sizes = _sizes(document)
+    spans, planned = _by_size(cells, sizes), _draws(document) * len(sizes)
     span = _slope(cells)
     if span is None:
         sentence = f"{claim}: undecided. It needs two draws at each of two sizes."
         return _claim(claim, None, "undecided", sentence, rule)
-    word = verdict([above(span, 0)])
+    word, lost = unless_missing(verdict([above(span, 0)]), planned - len(cells), planned, "fits")
     ends = f"{spans[min(spans)].mean:.3f} at n = {min(spans)}, {spans[max(spans)].mean:.3f} at n = {max(spans)}"
-    sentence = f"{claim}: {word}. {shown(span, signed=True)} for every doubling; {ends}."
+    sentence = f"{claim}: {word}. {shown(span, signed=True)} for every doubling; {ends}.{lost}"
     return _claim(claim, span, word, sentence, rule)
 
 
@@ -271,21 +302,25 @@ def _fluctuates(document: Plain, method: str) -> Plain:
         f"Three questions: is the mean standard deviation over epochs 1-{EARLY} above {FLUCTUATION} ({LEVEL:.0%} "
         f"interval over draws), is it larger than that over epochs {first}-{last} in more than half of the draws "
         "(Wilson's interval), and are the falls from one epoch to the next, which a mere rise has none of, larger in "
-        "more than half of them? Supported: three times yes. Refuted: no yes and a no. Partly: yes and no. Undecided "
-        "otherwise."
+        "more than half of them? Yes clearly, and no, by the intervals widened by Bonferroni's rule for three "
+        "questions. Supported: three times yes, and every fit has its history. Partly: one yes clearly and one no. "
+        "Refuted: one no and none yes clearly. Undecided otherwise."
     )
     curves = [c["accuracy_by_epoch"] for c in epoch_curves(document, method) if len(c["accuracy_by_epoch"]) >= last]
     if not curves:
         sentence = f"{claim}: undecided. No cell has its accuracy after each of {last} epochs."
         return _claim(claim, None, "undecided", sentence, rule)
     early, late = [c[:EARLY] for c in curves], [c[first - 1 : last] for c in curves]
-    size = spanned([spread(part) for part in early])
+    size = spanned([spread(part) for part in early], QUESTIONS)
     calm = float(np.mean([spread(part) for part in late]))
     shares = {
         "standard deviation": _larger([*map(spread, early)], [*map(spread, late)]),
         "sum of the falls": _larger([*map(falls, early)], [*map(falls, late)]),
     }
     word = verdict([above(size, FLUCTUATION), *(above(share, 0.5) for share in shares.values())])
+    planned = _draws(document) * len(_sizes(document))
+    lack = f"without accuracy after each of {last} epochs"
+    word, lost = unless_missing(word, planned - len(curves), planned, "fits", lack)
     told = "; ".join(
         f"the {what} is larger in {share.mean:.0%} [{share.low:.0%}, {share.high:.0%}] of {len(curves)} draws"
         for what, share in shares.items()
@@ -293,7 +328,7 @@ def _fluctuates(document: Plain, method: str) -> Plain:
     fallen = {"early": float(np.mean([*map(falls, early)])), "late": float(np.mean([*map(falls, late)]))}
     sentence = (
         f"{claim}: {word}. Standard deviation over epochs {shown(size)} early, {calm:.4f} late (epochs "
-        f"{first}-{last}); sum of the falls {fallen['early']:.3f} early, {fallen['late']:.3f} late; {told}."
+        f"{first}-{last}); sum of the falls {fallen['early']:.3f} early, {fallen['late']:.3f} late; {told}.{lost}"
     )
     content = {
         "early": _plain(size),
@@ -309,9 +344,16 @@ def _larger(early: Sequence[float], late: Sequence[float]) -> Span:
     from scipy.stats import binomtest
 
     count, of = sum(a > b for a, b in zip(early, late, strict=True)), len(early)
-    found = binomtest(count, of).proportion_ci(LEVEL, method="wilson")
-    ends = (max(0.0, float(found.low)), min(1.0, float(found.high)))
-    return Span(count / of, of, *ends, ends)
+    inner, outer = (
+        binomtest(count, of).proportion_ci(1 - (1 - LEVEL) / looks, method="wilson") for looks in (1, QUESTIONS)
+    )
+    return Span(count / of, of, *_within_one(inner), _within_one(outer))
+
+
+def _within_one(ends: Sequence[float]) -> tuple[float, float]:
+    """Ends of a share, which rounding may have put a hair outside."""
+    low, high = ends
+    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def shown(span: Span, signed: bool = False) -> str:
@@ -325,6 +367,15 @@ def shown(span: Span, signed: bool = False) -> str:
 
 def _sizes(document: Plain) -> list[int]:
     return list(document["study"]["protocol"]["sizes"])
+
+
+def _draws(document: Plain) -> int:
+    """Fits that were planned at each size."""
+    return int(document["study"]["protocol"]["draws"])
+
+
+def _plain_answer(says: Says) -> Plain:
+    return {"says": "yes" if says == "clearly" else says, "clearly": says in ("clearly", "no")}
 
 
 def _plain(span: Span) -> Plain:

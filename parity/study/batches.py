@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ class Batch:
 
     cells: tuple[Cell, ...]
     many: bool = False
-    "Whether the engine's fit_many gets them; a batch of which a worker dies is tried again one by one."
+    "Whether the engine's fit_many gets them; a batch of which a worker dies is tried again one by one, then by fit."
 
 
 @dataclass(slots=True)
@@ -32,28 +32,34 @@ class Phase:
     fresh: deque[Cell] = field(default_factory=deque)  # what results have called for; it joins the running pool
     strikes: Counter[str] = field(default_factory=Counter)
     alone: set[str] = field(default_factory=set)  # keys of cells whose batch has failed
+    by_fit: dict[str, str] = field(default_factory=dict)  # of those on which fit_many failed alone: key -> why
     crashes: int = 0
     trouble: str = ""
 
-    def one_by_one(self, cells: Iterable[Cell]) -> None:
-        """Put the cells of a failed batch back, each to be tried by itself."""
+    def one_by_one(self, cells: Sequence[Cell], reason: str) -> None:
+        """Put the cells of a failed batch back, each to be tried by itself; one that was alone, by fit."""
         for cell in cells:
+            if len(cells) == 1:
+                self.by_fit[cell.key] = reason
             self.alone.add(cell.key)
             self.queue.append(cell)
 
 
-def batches(cells: Sequence[Cell], alone: set[str], jobs: int) -> list[Batch]:
+def batches(cells: Sequence[Cell], alone: set[str], by_fit: Container[str], jobs: int) -> list[Batch]:
     """Every cell once. Those for `fit_many` come first, large sizes before small, each size in as many parts as jobs.
 
-    alone: keys of cells that are to go one by one. The last part to end is then a short one, and no core waits long.
+    alone, by_fit: keys of cells that are to go one by one, and not to fit_many at all. The last part to end is then a
+    short one, and no core waits long.
     """
     groups: dict[str, list[Cell]] = {}
     single = []
     for cell in cells:
-        if cell.spec.family in cell.engine.many and "observe" not in cell.identity and cell.key not in alone:
-            groups.setdefault(group_of(cell), []).append(cell)
-        else:
+        if cell.spec.family not in cell.engine.many or "observe" in cell.identity or cell.key in by_fit:
             single.append(Batch((cell,)))
+        elif cell.key in alone:
+            single.append(Batch((cell,), many=True))
+        else:
+            groups.setdefault(group_of(cell), []).append(cell)
     many = []
     for group in sorted(groups.values(), key=lambda group: -group[0].draw.n):
         parts = min(jobs, len(group))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.engines.environment import h2o_jar, java, r_environ
-from parity.engines.worker import Setting, Task, fit, fit_batch, start
+from parity.engines.worker import Setting, Task, fit, fit_batch, start, told
 from parity.errors import NothingCompared
 from parity.study.batches import Batch, Phase, batches, task
 from parity.study.cells import EXPECTED_SECONDS
@@ -175,6 +175,7 @@ class Executor:
     def _pool(self, phase: Phase) -> ProcessPool:
         from pebble import ProcessPool
 
+        waiting = batches(phase.queue, phase.alone, phase.by_fit, self._jobs)
         most = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
         work = sum(EXPECTED_SECONDS[cell.spec.family] for cell in phase.queue)
         return ProcessPool(
@@ -191,7 +192,7 @@ class Executor:
                 )
             ],
             context=multiprocessing.get_context("spawn"),
-            max_tasks=WORKER_CELLS,
+            max_tasks=max(1, WORKER_CELLS // max(len(batch.cells) for batch in waiting)),
         )
 
     def _serve(self, server: H2OServer) -> None:
@@ -248,7 +249,7 @@ class Executor:
         server: H2OServer | None,
     ) -> None:
         """Hand the cells of a queue to a pool; what a broken one does not take stays in the queue."""
-        waiting = deque(batches(queue, phase.alone, self._jobs))
+        waiting = deque(batches(queue, phase.alone, phase.by_fit, self._jobs))
         queue.clear()
         while waiting:
             tasks = [self._task(cell, server) for cell in waiting[0].cells]
@@ -270,7 +271,7 @@ class Executor:
             phase.queue.extend(batch.cells)  # they had not begun
         except Exception as error:
             if batch.many:
-                phase.one_by_one(batch.cells)
+                phase.one_by_one(batch.cells, f"{type(error).__name__}: {error}")
             elif isinstance(error, FutureTimeout):
                 phase.crashes += 1
                 reason = f"took longer than {self._cell_seconds:g} s and was ended"
@@ -291,6 +292,8 @@ class Executor:
             phase.queue.append(cell)
             return
         phase.crashes = 0
+        if cell.key in phase.by_fit:
+            answer = told(answer, f"fitted by itself, since fit_many failed on it ({phase.by_fit[cell.key]})")
         self._keep(cell, Result(answer["status"], answer["facts"], answer["arrays"]), phase)
 
     def _give_back(self, given: dict[Future[Any], Batch], phase: Phase, reason: str) -> None:
@@ -299,7 +302,7 @@ class Executor:
             if future.done():
                 self._receive(future, batch, phase)
             elif future.running() and batch.many:
-                phase.one_by_one(batch.cells)
+                phase.one_by_one(batch.cells, reason)
             elif future.running():
                 self._strike(batch.cells[0], phase, reason)
             else:
