@@ -46,7 +46,7 @@ class Parity(click.Group):
             sys.exit(DONE)
         except OSError as error:
             place = f" {error.filename}" if error.filename else ""
-            _stop(f"{error.strerror or error}{place}; name another --out or --store, or free some space", WRONG_REQUEST)
+            _stop(f"{error.strerror or error}{place}; name another file or folder, or free some space", WRONG_REQUEST)
         sys.exit(code if isinstance(code, int) else DONE)
 
 

@@ -61,6 +61,8 @@ def show_lockstep(
         from parity.errors import unknown
 
         raise unknown("method", method, study.methods, where=f"study {study.name}")
+    if tf32 and device != "gpu":
+        raise RequestError("--tf32 belongs to --device gpu; a CPU has no such products")
     if epochs is not None and not fit:
         raise RequestError("--epochs belongs to --fit; without it --steps says how many updates are followed")
     pair = sorted(pair, key=lambda name: name == REFERENCE)  # the reference stands on the right
@@ -138,7 +140,7 @@ def _sides(
 ) -> tuple[tuple[Side, Side], list[Any]]:
     """Both sides with their traces, None for the reference and for a side that has none."""
     from parity.compare.verdict import Kind
-    from parity.network_fits import NEEDED, traced
+    from parity.network_fits import NEEDED, trace_trouble, traced
     from parity.report.lockstep import Side
     from parity.run import able
 
@@ -166,6 +168,8 @@ def _sides(
             messages = _distinct(answer.get("messages") or [])
             side = Side(name, Kind.NOT_COMPARABLE if barred else None, ", ".join(barred), gaps, versions, messages)
             trace = answer.get("trace")
+            if side.kind is None and (trouble := trace_trouble(trace, ground)):
+                side = Side(name, Kind.ERROR, trouble, gaps, versions, messages)
         sides.append(side)
         traces.append(trace)
     return (sides[0], sides[1]), traces

@@ -158,6 +158,28 @@ def traced(
     )
 
 
+def trace_trouble(trace: Any, ground: Ground) -> str:
+    """Why a trace cannot be compared, in a sentence; empty where it can."""
+    if not isinstance(trace, list) or not trace:
+        return "it returned no trace"
+    layers = len(ground.spec.hidden) + 1
+    for step, record in enumerate(trace):
+        of_step = [("", record), *([("gradients of ", record["gradients"])] if record.get("gradients") else [])]
+        for what, each in of_step:
+            for kind in ("weights", "biases"):
+                found = len(each.get(kind) or [])
+                if found != layers:
+                    return (
+                        f"record {step} of its trace has {what}{kind} of {found} layers, and the network has {layers}"
+                    )
+        if not isinstance(record.get("loss", 0.0), int | float | np.number | np.ndarray):
+            return f"record {step} of its trace has the loss {record['loss']!r}"
+    if len(trace) != ground.steps + 1:
+        every = "epochs" if ground.every else "updates"
+        return f"its trace shows {len(trace) - 1} {every}, and {ground.steps} were asked for"
+    return ""
+
+
 def start_of(spec: MLP, inputs: int, seed: int) -> Network:
     """Glorot's uniform weights, drawn here once; every number is one of float32, so that every engine has the same."""
     assert spec.output is not None

@@ -21,6 +21,9 @@ Record = Mapping[str, Any]
 Tensors = dict[str, Floats]
 "By name, in the order of their computation."
 
+LEAST = 1e-30
+"A gradient below it says nothing of rounding: float32 has next to no digits left there."
+
 BLIND = 0.5
 "Where rounding may have moved the typical number of a gradient by half of it, nothing can be told from it any more."
 
@@ -106,6 +109,7 @@ def compare(
     """
     compared: list[Compared] = []
     parted: dict[str, Parting] = {}
+    reported: dict[str, Parting] = {}
     steps, resolution, blind = 0, 0.0, False
     before: tuple[Record, Record] | None = None
     records = zip(left, right if right is not None else left, strict=False)
@@ -113,8 +117,12 @@ def compare(
         sides = [_seen(one, before and before[0]), _seen(other, before and before[1])]
         if right is None:
             sides[1] = expected.values
-        for found in _compared(sides[0], sides[1], expected, right is None, parted):
-            compared.append(found)
+        of_step = list(_compared(sides[0], sides[1], expected, right is None, parted))
+        compared += of_step
+        for which in [which for which, each in parted.items() if each.tensor == "loss" and each.step == expected.step]:
+            # What is only reported otherwise does not end training, and may hide what parts later.
+            if all(_excess_of(each, which) <= 1 for each in of_step if each.tensor != "loss"):
+                reported.setdefault(which, parted.pop(which))
         before = (one, other)
         steps = expected.step
         resolution = expected.resolution
@@ -124,9 +132,9 @@ def compare(
     return Lockstep(
         every="epoch" if every else "update",
         compared=tuple(compared),
-        first=parted.get("pair"),
-        first_left=parted.get("left"),
-        first_right=parted.get("right"),
+        first=parted.get("pair") or reported.get("pair"),
+        first_left=parted.get("left") or reported.get("left"),
+        first_right=parted.get("right") or reported.get("right"),
         steps=steps,
         blind=blind,
         resolution=resolution,
@@ -158,6 +166,10 @@ def _compared(
         a, b = left[name], right[name]
         gap = float(np.abs(a - b).max(initial=0)) if a.shape == b.shape else float("nan")
         yield Compared(expected.step, name, gap, excess["pair"], excess["left"], excess.get("right", 0.0))
+
+
+def _excess_of(compared: Compared, which: str) -> float:
+    return {"pair": compared.excess, "left": compared.left_excess, "right": compared.right_excess}[which]
 
 
 def _expected(
@@ -242,7 +254,8 @@ def _like(found: Floats, reference: Floats) -> Floats:
 def _excess(left: Floats, right: Floats, tolerance: Floats) -> float:
     if left.shape != right.shape:
         return float("inf")
-    gap = np.abs(left - right)
+    # What is infinite or no number on both sides is the same.
+    gap = np.where((left == right) | (np.isnan(left) & np.isnan(right)), 0.0, np.abs(left - right))
     with np.errstate(divide="ignore", invalid="ignore"):
         over = np.where(gap == 0, 0.0, gap / tolerance)
     return float(np.where(np.isnan(over), np.inf, over).max(initial=0))
@@ -252,7 +265,7 @@ def _resolution(each: Allowed) -> float:
     """Of the gradients: an update may be smaller than a weight can show, and the next one larger again."""
     shares = []
     for gradient, tolerance in zip(each.step.gradients[::2], each.gradients[::2], strict=True):
-        there = gradient != 0
+        there = np.abs(gradient) > LEAST
         if there.any():
             shares.append(float(np.median(tolerance[there]) / np.median(np.abs(gradient[there]))))
     return max(shares, default=0.0)

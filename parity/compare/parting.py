@@ -31,6 +31,9 @@ CONSTANT = 1e-3
 CLIPS = (1e-7, float(np.finfo(np.float32).eps), 1e-8, 1e-10, 1e-12, 1e-15, float(np.finfo(np.float64).eps))
 "Distances from 0 and 1 at which frameworks clip probabilities: Keras' epsilon, scikit-learn's, and others in use."
 
+HALVES = 8.0
+"Units in the last place of a short format that its own arithmetic may be off by."
+
 FEW = 3
 "So many numbers, rows or columns can be named one by one."
 
@@ -81,12 +84,8 @@ def suppositions(
     """
     found = seen[parting.tensor]
     reference = parting.expected.values[parting.tensor]
-    tolerance = parting.expected.tolerances[parting.tensor]
     if found.shape != reference.shape or not np.isfinite(found).all():
         return []
-
-    def fits(candidate: Floats) -> bool:
-        return _fits(found, candidate, tolerance)
 
     kind = parting.tensor.split(" of ")[0] if " of " in parting.tensor else parting.tensor.split(" ")[0]
     tried: dict[str, Callable[[], Iterable[Supposition]]] = {
@@ -94,8 +93,8 @@ def suppositions(
         "target": lambda: _targets(found, parting),
         "activations": lambda: _precisions(found, reference),
         "probabilities": lambda: _precisions(found, reference),
-        "loss": lambda: _clips(fits, parting),
-        "gradient": lambda: [*_blocked(found, parting), *_penalties(found, parting), *_precisions(found, reference)],
+        "loss": lambda: _clips(found, seen, parting),
+        "gradient": lambda: [*_blocked(seen, parting), *_penalties(found, parting), *_precisions(found, reference)],
         "update": lambda: [*_rules(seen, parting, start, rule, batches), *_penalties(found, parting)],
     }
     return list(tried.get(kind, lambda: [])())
@@ -104,10 +103,17 @@ def suppositions(
 def _inputs(found: Floats, parting: Parting, batches: Sequence[Batch]) -> Iterator[Supposition]:
     assert parting.expected.batch is not None
     x, _ = parting.expected.batch
-    known = {tuple(row): k for k, (rows, _) in enumerate(batches, start=1) for row in rows.astype(np.float32)}
-    for row, other in zip(x.astype(np.float32), found.astype(np.float32), strict=True):
-        if tuple(row) != tuple(other) and tuple(other) in known:
-            yield Supposition(f"it is the row of update {known[tuple(other)]}", float(known[tuple(other)]))
+    asked, given = ([tuple(row) for row in rows.astype(np.float32)] for rows in (x, found))
+    if sorted(asked) == sorted(given):
+        yield Supposition("the rows of the batch stand in another order")
+        return
+    known: dict[Any, int] = {}
+    for k, (rows, _) in enumerate(batches, start=1):
+        for row in rows.astype(np.float32):
+            known.setdefault(tuple(row), k)
+    for row, other in zip(asked, given, strict=True):
+        if row != other and other in known:
+            yield Supposition(f"it is the row of update {known[other]}", float(known[other]))
 
 
 def _targets(found: Floats, parting: Parting) -> Iterator[Supposition]:
@@ -118,24 +124,35 @@ def _targets(found: Floats, parting: Parting) -> Iterator[Supposition]:
 
 
 def _precisions(found: Floats, reference: Floats) -> Iterator[Supposition]:
-    """Whether the numbers are those of a shorter format: float16 keeps 11 bits of the mantissa, bfloat16 8."""
-    if np.array_equal(found, found.astype(np.float16)) and found.astype(np.float16).any():
-        yield Supposition("every number is one of float16")
-    elif (
-        np.array_equal(found, _bfloat16(found)) and found.any() and not np.array_equal(reference, _bfloat16(reference))
-    ):
-        yield Supposition("every number is one of bfloat16")
+    """Whether the numbers are the reference's in a shorter format: float16 keeps 11 bits of a mantissa, bfloat16 8."""
+    largest = np.abs(reference).max(initial=0)
+    for name, kept, bits in (("bfloat16", _bfloat16(found), 8), ("float16", found.astype(np.float16), 11)):
+        near = np.abs(found - reference).max(initial=0) <= HALVES * 2.0**-bits * largest
+        if near and np.array_equal(found, kept) and np.unique(found[found != 0]).size > FEW:
+            yield Supposition(f"every number is one of {name}")
+            return
 
 
-def _clips(fits: Callable[[Floats], bool], parting: Parting) -> Iterator[Supposition]:
-    """Whether the loss is that of probabilities which are kept some way off 0 and 1: it then stops to grow."""
+def _clips(found: Floats, seen: Tensors, parting: Parting) -> Iterator[Supposition]:
+    """Whether the loss is that of probabilities which are kept some way off 0 and 1: it then stops to grow.
+
+    The gradients have to be the reference's, or none at all: whatever else they are, a clip is not the reason.
+    """
     assert parting.expected.batch is not None
     _, y = parting.expected.batch
-    p = parting.expected.values["probabilities"]
+    values, tolerances = parting.expected.values, parting.expected.tolerances
+    slopes = [name for name in seen if name.startswith("gradient")]
+    agree = all(_fits(seen[name], values[name], tolerances[name]) for name in slopes)
+    if not agree and any(seen[name].any() for name in slopes):
+        return
+    p = values["probabilities"]
     right = p[np.arange(len(y)), y] if p.shape[1] == 2 else np.where(y == 1, p[:, 0], 1 - p[:, 0])
-    for least in CLIPS:
-        if (right < least).any() and fits(np.array([-np.log(np.clip(right, least, 1 - least)).mean()])):
-            yield Supposition(f"probabilities are kept {least:.3g} off 0 and 1 before their logarithm is taken", least)
+    losses = {c: float(-np.log(np.clip(right, c, 1 - c)).mean()) for c in CLIPS if (right < c).any()}
+    gaps = {c: abs(value - float(found[0])) for c, value in losses.items()}
+    nearest = min(gaps, key=lambda c: gaps[c], default=None)
+    if nearest is not None and gaps[nearest] <= CONSTANT * abs(losses[nearest]):
+        what = f"probabilities are kept {nearest:.3g} off 0 and 1 before their logarithm is taken"
+        yield Supposition(what, nearest)
 
 
 def _bfloat16(array: Floats) -> Floats:
@@ -143,11 +160,11 @@ def _bfloat16(array: Floats) -> Floats:
     return ((bits >> 16) << 16).view(np.float32).astype(np.float64)
 
 
-def _blocked(found: Floats, parting: Parting) -> Iterator[Supposition]:
+def _blocked(seen: Tensors, parting: Parting) -> Iterator[Supposition]:
     """Whether there is no gradient at all where every probability lies so close to 0 or 1 that frameworks clip it."""
     p = parting.expected.values["probabilities"]
     off = float(np.minimum(p, 1 - p).max())
-    if not found.any() and off < max(CLIPS):
+    if off < max(CLIPS) and not any(array.any() for name, array in seen.items() if name.startswith("gradient")):
         yield Supposition(f"a probability {off:.2g} off 0 or 1 is clipped, and no gradient passes a clip", off)
 
 
@@ -161,7 +178,9 @@ def _penalties(found: Floats, parting: Parting) -> Iterator[Supposition]:
         return
     share = float((gap * before).sum()) / norm
     tolerance = parting.expected.tolerances[parting.tensor]
-    if (np.abs(gap - share * before) <= 2 * tolerance).all() and share != 0:
+    # Of next to nothing anything is a multiple: what is added has to stand out of the rounding.
+    stands_out = np.median(np.abs(share * before)[before != 0]) > 2 * np.median(tolerance[before != 0])
+    if stands_out and (np.abs(gap - share * before) <= 2 * tolerance).all():
         yield Supposition(f"{share:.4g} times the {kind} before the step are added", share)
 
 
@@ -175,7 +194,18 @@ def _rules(seen: Tensors, parting: Parting, start: Network, rule: Rule, batches:
         if parting.tensor in fit:
             found.append((len(fit), Supposition(what, value)))
     most = max((count for count, _ in found), default=0)
-    return [supposition for count, supposition in found if count == most]
+    return [*_rates(seen, parting, names, rule), *(supposition for count, supposition in found if count == most)]
+
+
+def _rates(seen: Tensors, parting: Parting, names: Sequence[str], rule: Rule) -> Iterator[Supposition]:
+    """Whether one factor makes all updates of the step: the learning rate's, as far as one update can tell."""
+    values, tolerances = parting.expected.values, parting.expected.tolerances
+    first = values[parting.tensor]
+    square = float((first**2).sum())
+    factor = float((seen[parting.tensor] * first).sum()) / square if square else 1.0
+    if all(n in seen and _fits(seen[n], factor * values[n], (1 + abs(factor)) * tolerances[n]) for n in names):
+        rate = (rule.rule if isinstance(rule, Decaying) else rule).learning_rate  # type: ignore[attr-defined]
+        yield Supposition(f"the learning rate is {factor:.6g} times {rate:g}", factor)
 
 
 def _fits(found: Floats, candidate: Floats, tolerance: Floats) -> bool:
@@ -247,7 +277,8 @@ def _reordered(left: Floats, right: Floats, tolerance: Floats) -> Iterator[str]:
         }
     for phrase, turned in orders.items():
         other = turned(right)
-        if other.shape == left.shape and left.size > 1 and (np.abs(left - other) <= tolerance.max(initial=0)).all():
+        near = min(tolerance.max(initial=0), CONSTANT * np.abs(right).max(initial=0))
+        if other.shape == left.shape and left.size > 1 and (np.abs(left - other) <= near).all():
             yield phrase
     if (
         left.size > 1

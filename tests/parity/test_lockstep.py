@@ -204,6 +204,47 @@ def test_the_change_that_makes_the_same_is_found(fault: str, what: str):
     assert what in supposed(fault)
 
 
+@pytest.mark.parametrize("fault", ["gradient of one layer missing", "one unit dropped at step 3", "transposed kernel"])
+def test_where_no_one_change_makes_the_same_none_is_named(fault: str):
+    assert supposed(fault) == []
+
+
+def test_noise_is_no_penalty_and_signs_are_no_float16():
+    rng = np.random.default_rng(3)
+    noisy = Fault(slopes=lambda step, g, w: tuple(a * (1 + 1e-4 * rng.normal(size=a.shape)) for a in g))
+    signs = Fault(slopes=lambda step, g, w: tuple(np.sign(a) for a in g))
+    for fault in (noisy, signs):
+        first = held(fault, "sgd").first
+        assert first is not None
+        assert suppositions(first, first.seen[0], network(), RULES["sgd"], batches()[:1]) == []
+
+
+def test_bfloat16_is_told_from_float16():
+    def shortened(array: np.ndarray) -> np.ndarray:
+        bits = array.astype(np.float32).view(np.uint32)
+        return (bits >> 16 << 16).view(np.float32).astype(float)
+
+    first = held(Fault(activations=lambda step, a: nth(0, shortened)(a))).first
+    assert first is not None
+    found = suppositions(first, first.seen[0], network(), RULES["adam"], batches()[:1])
+    assert [each.what for each in found] == ["every number is one of bfloat16"]
+
+
+def test_a_loss_that_is_only_reported_otherwise_hides_no_later_fault():
+    start, rows = network(), batches()
+    late = Fault(updates=at(9, lambda u: tuple(a * 0 for a in u)))
+    trace = trained(start, RULES["adam"], rows, late)
+    trace[4]["loss"] *= 2
+    first = compare(trace, None, start, RULES["adam"], rows).first
+    assert first is not None
+    assert (first.step, first.tensor) == (9, "update of weights 1")
+    trace = trained(start, RULES["adam"], rows)
+    trace[4]["loss"] *= 2
+    alone = compare(trace, None, start, RULES["adam"], rows)
+    assert alone.first is not None
+    assert (alone.first.step, alone.first.tensor, alone.steps) == (4, "loss", STEPS)
+
+
 def test_the_ratio_of_a_doubled_rate_is_told():
     first = held(FAULTS["learning rate doubled"][0]).first
     assert first is not None

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from parity.engines.environment import gpus, missing
-from parity.engines.sheet import engine
+from parity.engines.sheet import SHEET, engine, engine_file
 from parity.report.document import SCHEMA_FILE
 from parity.report.lockstep_html import lockstep_html
 
@@ -128,6 +128,9 @@ def test_names_from_outside_are_escaped_in_the_page():
         (["py-keras-jax", "reference", "--method", "cnn-beam"], "cnn-beam is no dense network"),
         (["py-sklearn", "reference", "--method", "mlp-beam", "--epochs", "2"], "--epochs belongs to --fit"),
         (["py-sklearn", "reference", "--method", "mlp-beam", "--draw", "-1"], "draw -1 is below 0"),
+        (["py-sklearn", "reference", "--method", "mlp-beam", "--learning-rate", "nan"], "learning_rate is nan"),
+        (["py-sklearn", "reference", "--method", "mlp-beam", "--learning-rate", "0"], "learning_rate is 0"),
+        (["py-sklearn", "reference", "--method", "mlp-beam", "--tf32"], "--tf32 belongs to --device gpu"),
     ],
 )
 def test_a_wrong_request_is_one_line_that_says_what_would_be_right(parity: Parity, arguments: list[str], said: str):
@@ -135,6 +138,36 @@ def test_a_wrong_request_is_one_line_that_says_what_would_be_right(parity: Parit
     assert ran.returncode == 2
     assert said in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+@needs_sklearn
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("found['trace'] = None", "it returned no trace"),
+        ("found['trace'] = found['trace'][:2]", "its trace shows 1 updates, and 3 were asked for"),
+        ("[each['biases'].pop() for each in found['trace']]", "has biases of 2 layers, and the network has 3"),
+        ("found['trace'][1]['gradients']['weights'].pop()", "has gradients of weights of 2 layers"),
+    ],
+)
+def test_a_trace_that_does_not_show_what_it_should_is_an_error_and_no_agreement(
+    parity: Parity, tmp_path: Path, change: str, said: str
+):
+    real = engine_file(engine("py-sklearn"))
+    (tmp_path / "silent.py").write_text(
+        f"import importlib.util\nfound = importlib.util.spec_from_file_location('real', {str(real)!r})\n"
+        "real = importlib.util.module_from_spec(found)\nfound.loader.exec_module(real)\n"
+        "defaults, translate = real.defaults, real.translate\n"
+        f"def fit(*given):\n    found = real.fit(*given)\n    {change}\n    return found\n"
+    )
+    sheet = SHEET.read_text().replace('"sklearn_engine.py"', f'"{tmp_path / "silent.py"}"')
+    (tmp_path / "sheet.toml").write_text(sheet)
+    ran = parity(
+        "lockstep", "py-sklearn", "reference", "--method", "small", "--study", study(tmp_path), "--steps", 3,
+        PARITY_SHEET=str(tmp_path / "sheet.toml"),
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert said in " ".join(ran.stdout.split())
 
 
 @needs_sklearn
