@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from typing import Any
 
 import click
 
 from parity.report.lockstep import named
+from parity.report.terminal import paragraph
 
 Plain = dict[str, Any]
 
@@ -23,39 +23,39 @@ def print_lockstep(document: Plain) -> None:
     if parting:
         _parting(parting, document, width)
     elif comparison["reason"]:
-        _paragraph("", comparison["reason"], width)
+        paragraph("", comparison["reason"], width)
     if document["compared"] and not parting:
         share = document["resolution"]
         told = f"{document['steps']} of {document['asked']} {document['every']}s; by the last of them rounding is "
-        _paragraph("compared", f"{told}{share:.2g} of the typical number of a gradient", width)
+        paragraph("compared", f"{told}{share:.2g} of the typical number of a gradient", width)
     for which, name in (("left", names[0]), ("right", names[1])):
         alone = document["partings"].get(which)
         if alone and not parting and name != "reference":
-            _paragraph("together", f"{name} leaves the reference at {named(alone, document['every'])}", width)
+            paragraph("together", f"{name} leaves the reference at {named(alone, document['every'])}", width)
     for side in document["sides"]:
         for gap in side["not_expressible"]:
-            _paragraph("not expressible", f"{side['name']}: {gap['parameter']} ({gap['reason']})", width)
+            paragraph("not expressible", f"{side['name']}: {gap['parameter']} ({gap['reason']})", width)
         for message in side["messages"]:
-            _paragraph("said", f"{side['name']}: {message}", width)
+            paragraph("said", f"{side['name']}: {message}", width)
     if document["dropout_left_out"]:
         share = document["dropout_left_out"]
-        _paragraph("left out", f"dropout of {share:g}: masks are drawn, and each framework draws its own", width)
-    _paragraph("rerun", document["rerun"], width)
+        paragraph("left out", f"dropout of {share:g}: masks are drawn, and each framework draws its own", width)
+    paragraph("rerun", document["rerun"], width)
 
 
 def _parting(parting: Plain, document: Plain, width: int) -> None:
-    _paragraph("first parts at", named(parting, document["every"]), width)
+    paragraph("first parts at", named(parting, document["every"]), width)
     for side in parting["leaves"]:
-        _paragraph("leaves", f"the reference: {side['name']} {side['pattern']}", width)
+        paragraph("leaves", f"the reference: {side['name']} {side['pattern']}", width)
         for supposed in side["suppositions"]:
-            _paragraph("because", f"{supposed['what']}: so changed, the reference gives the same", width)
+            paragraph("because", f"{supposed['what']}: so changed, the reference gives the same", width)
     if not parting["leaves"]:
-        _paragraph("looks", f"the left side {parting['pattern']}", width)
+        paragraph("looks", f"the left side {parting['pattern']}", width)
     if parting["values"]:
         values = ", ".join(f"{name} {_shown(value)}" for name, value in parting["values"].items())
         where = f"at {tuple(parting['place'])} of {tuple(parting['shape'])}: " if parting["place"] else ""
         ratio = f", ratio {parting['ratio']:.6g}" if parting.get("ratio") is not None else ""
-        _paragraph("largest", f"{where}{values}{ratio}, tolerance {_shown(parting['tolerance'])}", width)
+        paragraph("largest", f"{where}{values}{ratio}, tolerance {_shown(parting['tolerance'])}", width)
     before = [c for c in document["compared"] if c["step"] < parting["step"]]
     if before:
         last = max(c["step"] for c in before)
@@ -63,13 +63,13 @@ def _parting(parting: Plain, document: Plain, width: int) -> None:
         worst = max(of_last, key=lambda c: c["excess"] or 0.0)
         where = "the start" if last == 0 else f"{document['every']} {last}"
         least = f"{worst['tensor']} least: {worst['excess']:.2g} of its tolerance"
-        _paragraph("before it", f"{where}: all {len(of_last)} tensors agree, {least}", width)
+        paragraph("before it", f"{where}: all {len(of_last)} tensors agree, {least}", width)
     of_step = [c for c in document["compared"] if c["step"] == parting["step"]]
     names = [c["tensor"] for c in of_step]
     place = names.index(parting["tensor"])
     if names[:place]:
-        _paragraph("agree still", ", ".join(names[:place]), width)
-    _paragraph("after it", after(of_step[place + 1 :], parting["tensor"]), width)
+        paragraph("agree still", ", ".join(names[:place]), width)
+    paragraph("after it", after(of_step[place + 1 :], parting["tensor"]), width)
 
 
 def after(rest: list[Plain], tensor: str) -> str:
@@ -86,11 +86,3 @@ def after(rest: list[Plain], tensor: str) -> str:
 
 def _shown(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.9g}"
-
-
-def _paragraph(lead: str, text: str, width: int) -> None:
-    indent = " " * 18
-    lines = textwrap.wrap(text, max(width - len(indent), 40), break_on_hyphens=False) or [""]
-    click.echo(f"  {lead:<16}{lines[0]}")
-    for line in lines[1:]:
-        click.echo(f"{indent}{line}")

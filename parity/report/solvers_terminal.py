@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from parity.report.terminal import paragraph
 
 Plain = dict[str, Any]
 
@@ -39,25 +40,17 @@ def _whole(card: Plain, width: int) -> None:
     click.echo(f"{title}   {verdict}" if len(title) + len(verdict) + 3 <= width else f"{title}\n  {verdict}")
     if card["first"]:
         step = next(step for step in card["steps"] if step["name"] == card["first"])
-        _paragraph("first parts at", f"{step['name']}: {step['sentence']}", width)
+        paragraph("first parts at", f"{step['name']}: {step['sentence']}", width)
     for step in card["steps"]:
         mark = MARKS.get(step["verdict"], "≠")
-        _paragraph(f"{mark} {step['name']}", step["sentence"], width)
+        paragraph(f"{mark} {step['name']}", step["sentence"], width)
         if step["left"] != step["right"] or step["verdict"] not in MARKS:
             for side in ("left", "right"):
                 if step[side]:
-                    _paragraph("", f"{card[side]}: {step[side]}", width)
+                    paragraph("", f"{card[side]}: {step[side]}", width)
         for note in step["notes"]:
-            _paragraph("", note, width)
+            paragraph("", note, width)
     click.echo(f"  rerun           {card['rerun']}\n")
-
-
-def _paragraph(lead: str, text: str, width: int) -> None:
-    indent = " " * 18
-    lines = textwrap.wrap(text, max(width - len(indent), 40), break_on_hyphens=False) or [""]
-    click.echo(f"  {lead:<16}{lines[0]}")
-    for line in lines[1:]:
-        click.echo(f"{indent}{line}")
 
 
 def _table(cards: Sequence[Plain], width: int) -> None:

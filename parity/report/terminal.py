@@ -110,3 +110,14 @@ class Progress:
             self._bar.update(task, advance=EXPECTED_SECONDS[cell.spec.family], doing=doing, done=finished)
 
         return tell
+
+
+def paragraph(lead: str, text: str, width: int) -> None:
+    """A fact with its name before it, wrapped to `width` characters."""
+    import textwrap
+
+    indent = " " * 18
+    lines = textwrap.wrap(text, max(width - len(indent), 40), break_on_hyphens=False) or [""]
+    click.echo(f"  {lead:<16}{lines[0]}")
+    for line in lines[1:]:
+        click.echo(f"{indent}{line}")
