@@ -85,11 +85,14 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
         if (start := option(options, "initial_weights")) is not None:
             pairs = zip(start["weights"], start["biases"], strict=True)
             model.set_weights([each for pair in pairs for each in pair])
-        histories, trace = training.trained(model, x, train["y"], arguments["fit"], options)
+        every, looks = option(options, "history"), []
+        watch = training.looking(model, x_test[::every], looks) if every else []
+        histories, trace = training.trained(model, x, train["y"], arguments["fit"], options, watch)
         probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
-        return answer(
+        cut = option(spec, "threshold", 0.5)
+        found = answer(
             probability=probability,
-            label=(probability > option(spec, "threshold", 0.5)).astype(int),
+            label=(probability > cut).astype(int),
             parameters=training.arrays(model) if option(options, "weights") else None,
             effective=read_back(model, histories, len(x), arguments),
             # Single updates are of no epoch.
@@ -97,6 +100,7 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
             updates=int(model.optimizer.iterations),
             trace=trace,
         )
+        return {**found, "history": {"probability": looks, "threshold": cut}} if looks else found
     finally:
         # Keras keeps the graphs of every model that a process has made.
         keras.utils.clear_session()

@@ -84,7 +84,8 @@ def compiled_fit(
     key, arguments = key_of(spec, options), nets.arguments_mlp(spec, options)
     x, x_test = native.scaled(spec, train["x"], test["x"])
     start = starts.started(arguments, x, train["y"], nets.seed_of(options))
-    watched = x_test if option(options, "history") else None
+    every = option(options, "history")
+    watched = x_test[::every] if every else None
     batch, epochs = starts.batch_size(arguments), spec["epochs"]
     weights, history = loop.trained(key, batch, start, x, train["y"], epochs, watched)
     model = loop.model_of(key, x.shape[1])

@@ -59,7 +59,8 @@ def checked(
     found = fit(short, train, few, options)["parameters"]
     theirs = [array for pair in zip(found["weights"], found["biases"], strict=True) for array in pair]
     # Not looked at here, but with it the loop is the one that the fits run.
-    watched = x_test if option(options, "history") else None
+    every = option(options, "history")
+    watched = x_test[::every] if every else None
     start = starts.started(arguments, x, train["y"], options["seed"])
     unit, rng = np.finfo(start.weights[0].dtype).eps, np.random.default_rng(0)
 

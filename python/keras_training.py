@@ -13,10 +13,12 @@ from parity.engines.contract import Plain, beside, option
 native, watched = beside(__file__, "native_calls"), beside(__file__, "keras_first_batch")
 
 
-def trained(model: Any, x: Any, y: Any, arguments: Plain, options: Plain) -> tuple[list[Any], list[Plain] | None]:
+def trained(
+    model: Any, x: Any, y: Any, arguments: Plain, options: Plain, callbacks: list[Any]
+) -> tuple[list[Any], list[Plain] | None]:
     """The histories of every fit, none where nothing is trained or updates are single, and the trace asked for.
 
-    x: (n, p); y: (n,). arguments: what fit is given.
+    x: (n, p); y: (n,). arguments, callbacks: what fit is given.
     """
     asked = option(options, "trace", {})
     records = [arrays(model)] if asked else None
@@ -26,8 +28,18 @@ def trained(model: Any, x: Any, y: Any, arguments: Plain, options: Plain) -> tup
         batches = itertools.islice(batches_of(len(x), arguments, options), asked["steps"])
         seen = heard(model)
         return [], [*records, *(traced(model, seen, x[places], y[places]) for places in batches)]
-    watch = after_epochs(lambda: records.append(arrays(model))) if records else {}
-    return fits(model, x, y, arguments, options, watch), records
+    if records:
+        callbacks = [*callbacks, after_epochs(lambda: records.append(arrays(model)))]
+    return fits(model, x, y, arguments, options, {"callbacks": callbacks} if callbacks else {}), records
+
+
+def looking(model: Any, x: Any, looks: list[Any]) -> list[Any]:
+    """What fit is given to add to `looks`, after each epoch, the (rows,) probabilities of class 1 of x (rows, p)."""
+    import keras
+
+    # Not by predict: on PyTorch its loader draws from the generator that the masks of the next epoch come from.
+    inputs = x.astype(keras.config.floatx())
+    return [after_epochs(lambda: looks.append(copied(model(inputs, training=False))[:, -1]))]
 
 
 def code(arguments: Plain, options: Plain) -> list[str]:
@@ -80,11 +92,11 @@ def check_orders(orders: Any, epochs: int) -> None:
         raise ValueError(f"row_order has the rows of {len(orders)} epochs, and {epochs} are asked for")
 
 
-def after_epochs(call: Callable[[], None]) -> Plain:
+def after_epochs(call: Callable[[], None]) -> Any:
     """What fit is given to make a call after each epoch, when the model has its weights back from the compiled step."""
     import keras
 
-    return {"callbacks": [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: call())]}
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: call())
 
 
 def traced(model: Any, seen: Plain, x: Any, y: Any) -> Plain:

@@ -21,7 +21,7 @@ An engine file defines three functions, by these names, in both languages. Plain
                             None: spec["order"], else the framework's own
            trace            {"steps": k}: the network before training and after each of its first k updates, with which
                             training ends; {"epochs": True}: before training and after every epoch; or None
-           history          True: return the probabilities after every epoch as well, where the engine can
+           history          k: return the probabilities of every k-th test row after every epoch as well
            device           "cpu" or "gpu"
            server           {"url", "name"} of the H2O server, for engines that need one
            frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server

@@ -52,7 +52,7 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without", "order", "output", "many")
+_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without", "order", "output", "many", "history")
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -78,6 +78,8 @@ class Engine:
     "Capability -> True, False, or a reason in words."
     names: tuple[str, ...] = ()
     "Tables of names.toml that tell what its native parameters are called in the glossary."
+    history: dict[str, int] = field(default_factory=dict, hash=False)
+    "Family whose probabilities it gives after every epoch -> of every k-th test row, since a look takes its time."
     solvers: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
     "Name of an algorithm -> the native arguments that choose it, where an engine has several for one objective."
     without: tuple[str, ...] = ()
@@ -189,6 +191,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         packages=_packages(table["packages"], where),
         capabilities=_capabilities(table["capabilities"], where),
         names=tuple(table.get("names", [])),
+        history=_history(table.get("history", {}), where),
         solvers=_solvers(table.get("solvers", {}), where),
         without=tuple(table.get("without", [])),
         many=tuple(table.get("many", [])),
@@ -209,6 +212,14 @@ def _packages(table: Any, where: str) -> dict[str, str]:
 def _solvers(table: Any, where: str) -> dict[str, dict[str, Any]]:
     if not isinstance(table, dict) or not all(isinstance(arguments, dict) for arguments in table.values()):
         raise RequestError(f"solvers in {where} must be a table of name = {{ argument = value }}")
+    return dict(table)
+
+
+def _history(table: Any, where: str) -> dict[str, int]:
+    if not isinstance(table, dict) or not all(isinstance(k, int) and k >= 1 for k in table.values()):
+        raise RequestError(f"history in {where} must be a table of family = k, for every k-th test row")
+    for family in table:
+        _one_of("family", family, FAMILIES, where)
     return dict(table)
 
 

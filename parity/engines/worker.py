@@ -46,7 +46,7 @@ class Task:
     overrides: Plain = field(default_factory=dict)
     observe: Plain | None = None
     "Options of a fit that is looked into; None where only its predictions are wanted."
-    history: bool = False
+    history: int = 0
     "Whether the labels after every epoch are wanted as well."
     device: str = "cpu"
     server: Plain | None = None
@@ -177,7 +177,7 @@ def _asked(task: Task) -> tuple[Plain, Plain]:
         "device": task.device,
         "server": task.server,
         "frames": task.frames,
-        **({"history": True} if task.history else {}),
+        **({"history": task.history} if task.history else {}),
     }
     if task.observe is not None:
         options |= {"weights": True, **task.observe}

@@ -121,7 +121,11 @@ def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any
     return {
         **record,
         **({} if trainer is None else {"trainer": trainer}),
-        **({} if history is None else {"accuracy_by_epoch": accuracy_by_epoch(history, truth)}),
+        **(
+            {}
+            if history is None
+            else {"accuracy_by_epoch": accuracy_by_epoch(history, truth[:: cell.identity["history"]])}
+        ),
         **asdict(score(result.arrays["label"], result.arrays["probability"], truth)),
         **{name: facts.get(name) for name in ("seconds", "iterations", "converged", "updates", "selected", "messages")},
     }

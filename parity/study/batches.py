@@ -85,7 +85,7 @@ def task(cell: Cell, server: dict[str, Any] | None, first: int | None) -> Task:
         seed=cell.draw.seed,
         overrides=cell.identity["overrides"],
         observe=cell.identity.get("observe"),
-        history=bool(cell.identity.get("history")),
+        history=cell.identity.get("history", 0),
         device=cell.identity["device"],
         server=server,
         frames=frames,

@@ -61,7 +61,7 @@ def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, st
                         study.mode,
                         overrides,
                         device,
-                        history=study.history and spec.family in engine.many,
+                        history=engine.history.get(spec.family, 0) if study.history else 0,
                     )
                     cells.append(made)
     return cells
@@ -79,13 +79,13 @@ def cell(
     overrides: dict[str, Any] | None = None,
     device: str = "cpu",
     observe: dict[str, Any] | None = None,
-    history: bool = False,
+    history: int = 0,
 ) -> Cell:
     """The cell of one engine, specification and draw.
 
     The method's id and the study's name are labels and stay out of the key: the same fit under two names is one fit.
     observe: for a fit that is looked into, the options `untrained` and `repeatable` and a number `repeat` that tells
-    identical fits apart. history: whether the labels after every epoch are wanted.
+    identical fits apart. history: k where every k-th row's label after each epoch is wanted.
     """
     identity = {
         "specification": plain(spec),
@@ -100,7 +100,7 @@ def cell(
         "precision": "float64" if overrides and overrides.get("dtype") == "float64" else "framework default",
         "device": device,
         **({} if observe is None else {"observe": observe}),
-        **({"history": True} if history else {}),
+        **({"history": history} if history else {}),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw)

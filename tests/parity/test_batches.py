@@ -13,7 +13,7 @@ from parity.compare.referee import accuracy_by_epoch
 from parity.data import Data
 from parity.engines import sheet
 from parity.report.document import study_document
-from parity.spec.models import MLP
+from parity.spec.models import CNN, MLP
 from parity.spec.protocol import Draws
 from parity.spec.study import PRESETS, Study
 from parity.study.batches import batches
@@ -63,7 +63,7 @@ def networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: tuple[Data
     sheet._shipped.cache_clear()
     data, draws = digits
 
-    def make(how: str = "well", history: bool = False, spec: MLP = NETWORK) -> list[Cell]:
+    def make(how: str = "well", history: int = 0, spec: MLP = NETWORK) -> list[Cell]:
         engine, given = sheet.engine("py-sklearn"), {"overrides": {"how": how}, "history": history}
         return [cell(engine, "m", spec, data, draws.test, draw, {}, **given) for draw in draws.train]  # type: ignore[arg-type]
 
@@ -139,7 +139,7 @@ def test_a_runtime_that_dies_alone_as_well_is_given_up(tmp_path: Path, networks:
 
 
 def test_the_labels_after_every_epoch_are_stored_as_bits_and_scored_by_the_referee(tmp_path: Path, networks, digits):
-    cells, (data, draws) = networks(history=True), digits
+    cells, (data, draws) = networks(history=1), digits
     study = Study(name="s", data=DIGITS, protocol=PRESETS["leek2017"].protocol, methods={"m": NETWORK})
     with Store(tmp_path / "s.sqlite", writing=True) as store:
         Executor(store, DIGITS, data, draws, jobs=1).run(cells)
@@ -159,11 +159,15 @@ def test_accuracy_by_epoch_counts_no_bit_of_the_filling():
 
 def test_a_history_is_part_of_a_cell_only_where_it_is_asked_for(networks: Make, digits: tuple[Data, Draws]):
     data, draws = digits
-    without, with_it = networks()[0], networks(history=True)[0]
-    assert "history" not in without.identity and with_it.identity["history"] is True
+    without, with_it = networks()[0], networks(history=1)[0]
+    assert "history" not in without.identity and with_it.identity["history"] == 1
     assert without.key != with_it.key
     study = Study(name="s", data=DIGITS, protocol=PRESETS["leek2017"].protocol, methods={"m": NETWORK}, history=True)
     asked = {made.engine.id for made in plan(study, data, draws, {"py-keras-jax": {}, "py-keras-torch": {}}, "cpu")}
     assert asked == {"py-keras-jax", "py-keras-torch"}
     for made in plan(study, data, draws, {"py-keras-jax": {}, "py-keras-torch": {}}, "cpu"):
-        assert ("history" in made.identity) == (made.engine.id == "py-keras-jax")
+        assert made.identity["history"] == 1
+    cnn = CNN(image=(8, 8), filters=((2,),), hidden=(4,), activation="relu", epochs=1)
+    rare = dataclasses.replace(study, methods={"m": cnn})
+    # One look at a test row by convolutions costs as much as one update.
+    assert {made.identity["history"] for made in plan(rare, data, draws, {"py-keras-jax": {}})} == {5}

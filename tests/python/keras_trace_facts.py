@@ -213,6 +213,19 @@ def images(fit: Any, data: dict) -> dict:
     }
 
 
+def looks(fit: Any) -> dict:
+    """A fit that is looked at after every epoch, on every third test row, beside one that is not."""
+    seen, unseen = fit(SMALL, seed=6, history=3), fit(SMALL, seed=6)
+    probability = np.asarray(seen["history"]["probability"])
+    return {
+        "shape": probability.shape,
+        "last": float(np.abs(probability[-1] - seen["probability"][::3]).max()),
+        "moved": float(np.abs(probability[0] - probability[-1]).max()),
+        "same": bool((seen["probability"] == unseen["probability"]).all()),
+        "unasked": "history" in unseen,
+    }
+
+
 def refusal(act: Any) -> str:
     try:
         act()
@@ -266,6 +279,7 @@ def found() -> dict:
         },
         "published": {"sizes": sizes, "parameters": sum(sizes)},
         "image": images(fit, data),
+        "looks": looks(fit),
         "shuffled": refusal(lambda: fit(SMALL, trace={"steps": 1})),
         "short": refusal(lambda: fit(SMALL, row_order=orders[:1])),
     }

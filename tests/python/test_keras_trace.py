@@ -148,6 +148,14 @@ def test_a_small_convolutional_network_tells_zeros_from_ones_and_is_traced_witho
     assert "64 features are no image of 7 x 7" in facts["image"]["refusal"]
 
 
+def test_a_look_after_every_epoch_sees_the_fit_and_does_not_disturb_it(facts):
+    found = facts["looks"]
+    assert found["shape"] == [2, 100]
+    assert found["last"] < 1e-6 < found["moved"]
+    assert found["same"]
+    assert not found["unasked"]
+
+
 def test_a_trace_of_steps_without_an_order_is_refused_as_keras_shuffles_out_of_sight(facts):
     assert "Keras shuffles the rows" in facts["shuffled"]
     assert "1 epochs, and 2 are asked for" in facts["short"]
