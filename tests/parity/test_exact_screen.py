@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -29,20 +28,11 @@ def test_exact_f_is_scipys_on_ordinary_columns():
     assert f == pytest.approx(stats.ttest_ind(x[y == 0], x[y == 1]).statistic ** 2, rel=1e-9)
 
 
-def test_exact_f_of_pixels_and_of_general_floats_agree_and_are_fast():
+def test_exact_f_of_pixels_and_of_general_floats_agree():
     x = np.random.default_rng(0).integers(0, 256, (85, 784)).astype(float)
     y = np.random.default_rng(1).permutation(np.repeat([0, 1], [40, 45])).astype(np.int8)
-    started = time.perf_counter()
-    whole = exact_scores(x, y, "f-test")
-    pixels = time.perf_counter() - started
-    started = time.perf_counter()
-    halves = exact_scores(x / 512, y, "f-test")  # no integers: the general path, the same F
-    exact_scores(np.random.default_rng(2).normal(size=(85, 784)), y, "f-test")
-    general = time.perf_counter() - started
-    assert halves == whole
-    # Measured: 0.002 s and 0.14 s for each general matrix; the bounds leave room for machines that are busy.
-    assert pixels < 0.3
-    assert general < 3
+    # Halves are no integers: the general path, the same F.
+    assert exact_scores(x / 512, y, "f-test") == exact_scores(x, y, "f-test")
 
 
 def test_a_known_f_is_an_exact_fraction_and_states_are_told_apart():
