@@ -105,6 +105,8 @@ def settled(
     if optimizer is not None and optimizer != spec.optimizer:
         forgotten: dict[str, Any] = dict.fromkeys(name for rates in RATES.values() for name in rates)
         spec = replace(spec, **forgotten, optimizer=optimizer)
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise RequestError(f"learning_rate is {learning_rate}; it must be above 0, or no weight would move")
     if learning_rate is not None:
         spec = replace(spec, learning_rate=learning_rate)
     spec = replace(

@@ -143,9 +143,7 @@ class MLP:
         _require(self.epochs >= 1, "MLP epochs", self.epochs, "at least 1")
         _require(self.dropout is None or 0 <= self.dropout < 1, "MLP dropout", self.dropout, "at least 0 and below 1")
         _require(self.batch_size is None or self.batch_size >= 1, "MLP batch_size", self.batch_size, "at least 1")
-        rate = self.learning_rate
-        _require(rate is None or 0 < rate < math.inf, "MLP learning_rate", rate, "above 0")
-        for name in ("learning_rate_decay", "momentum", "l2", "epsilon"):
+        for name in ("learning_rate", "learning_rate_decay", "momentum", "l2", "epsilon"):
             value = getattr(self, name)
             _require(value is None or 0 <= value < math.inf, f"MLP {name}", value, "at least 0")
         for name in ("beta1", "beta2", "rho"):
