@@ -18,9 +18,12 @@ from parity.report.status import StatusLine
 
 if TYPE_CHECKING:
     from parity.compare.lockstep import Lockstep
+    from parity.data import Data
     from parity.engines.sheet import Engine
     from parity.network_fits import Ground
     from parity.report.lockstep import Side
+    from parity.spec.protocol import Draw
+    from parity.spec.study import Study
 
 Plain = dict[str, Any]
 
@@ -54,7 +57,6 @@ def show_lockstep(
     from parity.report.document import failed, write_text
     from parity.report.lockstep import lockstep_document
     from parity.report.terminal import send
-    from parity.spec.protocol import make_draws
 
     study = study_named(study_name or study_of(method))
     if method not in study.methods:
@@ -72,7 +74,7 @@ def show_lockstep(
             "name two engines, or one and 'reference', as in parity lockstep py-sklearn py-keras-jax --method mlp-beam"
         )
     data = load(study.data)
-    drawn = _draw(study, data, n, draw, make_draws)
+    drawn = _draw(study, data, n, draw)
     ground = settled(
         study, method, data, drawn, engines, steps=steps, fit=fit, epochs=epochs, precision=precision, **pinned
     )
@@ -81,7 +83,7 @@ def show_lockstep(
         found = None
         if all(side.kind is None for side in sides):
             line.say("comparing")
-            found = _held(traces, ground, precision, tf32 and device == "gpu")
+            found = _held(traces, ground, precision, tf32)
     rerun = shlex.join(["parity", "lockstep", *without_outputs(sys.argv[2:])])
     about: Plain = {"name": study.name, "device": device, "tf32": tf32 if device == "gpu" else None}
     document = lockstep_document(about, method, data, ground, sides, found, describe(), rerun)
@@ -95,9 +97,9 @@ def show_lockstep(
         from parity.report.lockstep_terminal import print_lockstep
 
         print_lockstep(document)
-    if found is None:
-        return COMPARISON_FAILED if failed(document) else NOTHING_COMPARED
-    return COMPARISON_FAILED if failed(document) else DONE
+    if failed(document):
+        return COMPARISON_FAILED
+    return NOTHING_COMPARED if found is None else DONE
 
 
 def study_of(method: str) -> str:
@@ -123,9 +125,11 @@ def _engine(name: str) -> Engine | None:
     return found
 
 
-def _draw(study: Any, data: Any, n: int | None, index: int, make_draws: Any) -> Any:
+def _draw(study: Study, data: Data, n: int | None, index: int) -> Draw:
     """One draw of the study's; at a size that it does not have, the draw that it would have there."""
     import dataclasses
+
+    from parity.spec.protocol import make_draws
 
     protocol = study.protocol
     size = n or protocol.sizes[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -209,14 +207,12 @@ def rule_of(spec: MLP) -> Rule:
 
 def row_order(side: Engine, n: int, epochs: int, seed: int) -> list[list[int]]:
     """The order in which an engine that cannot be told one visits n rows, from the file that its table names."""
+    from parity.engines.contract import beside
     from parity.engines.sheet import engine_folder
 
     assert side.order is not None
     path = engine_folder("Python") / side.order
-    found = importlib.util.spec_from_file_location(f"parity_{path.stem}", path)
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    module = beside(str(path), path.stem)
     told: list[list[int]] = module.row_order(n, epochs, seed)
     return told
 
@@ -254,8 +250,3 @@ def _order(sides: Sequence[Engine], n: int, epochs: int, seed: int) -> list[list
         return row_order(own[0], n, epochs, seed)
     rng = np.random.default_rng(seed)
     return [[int(i) for i in rng.permutation(n)] for _ in range(epochs)]
-
-
-def fields_of(spec: MLP) -> dict[str, Any]:
-    """What was pinned, by name, without what the optimizer does not have."""
-    return {name: value for name, value in dataclasses.asdict(spec).items() if value is not None}

@@ -142,7 +142,7 @@ def _clips(found: Floats, seen: Tensors, parting: Parting) -> Iterator[Suppositi
     _, y = parting.expected.batch
     values, tolerances = parting.expected.values, parting.expected.tolerances
     slopes = [name for name in seen if name.startswith("gradient")]
-    agree = all(_fits(seen[name], values[name], tolerances[name]) for name in slopes)
+    agree = all(fits(seen[name], values[name], tolerances[name]) for name in slopes)
     if not agree and any(seen[name].any() for name in slopes):
         return
     p = values["probabilities"]
@@ -190,7 +190,7 @@ def _rules(seen: Tensors, parting: Parting, start: Network, rule: Rule, batches:
     found: list[tuple[int, Supposition]] = []
     for what, value, candidate in _near(rule):
         updates = dict(zip(names, _updates(start, candidate, batches[: parting.step]), strict=True))
-        fit = [n for n in names if n in seen and _fits(seen[n], updates[n], parting.expected.tolerances[n])]
+        fit = [n for n in names if n in seen and fits(seen[n], updates[n], parting.expected.tolerances[n])]
         if parting.tensor in fit:
             found.append((len(fit), Supposition(what, value)))
     most = max((count for count, _ in found), default=0)
@@ -203,12 +203,13 @@ def _rates(seen: Tensors, parting: Parting, names: Sequence[str], rule: Rule) ->
     first = values[parting.tensor]
     square = float((first**2).sum())
     factor = float((seen[parting.tensor] * first).sum()) / square if square else 1.0
-    if all(n in seen and _fits(seen[n], factor * values[n], (1 + abs(factor)) * tolerances[n]) for n in names):
+    if all(n in seen and fits(seen[n], factor * values[n], (1 + abs(factor)) * tolerances[n]) for n in names):
         rate = (rule.rule if isinstance(rule, Decaying) else rule).learning_rate  # type: ignore[attr-defined]
         yield Supposition(f"the learning rate is {factor:.6g} times {rate:g}", factor)
 
 
-def _fits(found: Floats, candidate: Floats, tolerance: Floats) -> bool:
+def fits(found: Floats, candidate: Floats, tolerance: Floats) -> bool:
+    """Whether every number of one tensor lies within its tolerance of the other's; NaN fits nothing."""
     return found.shape == candidate.shape and bool((np.abs(found - candidate) <= tolerance).all())
 
 

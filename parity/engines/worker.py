@@ -208,12 +208,15 @@ def sorted_out(answer: Plain, n_test: int) -> Plain:
         # One bit a row and epoch: all that the referee needs, a thirty-second of the probabilities.
         arrays["history"] = np.packbits(np.asarray(history["probability"]) > history["threshold"], axis=1)
     facts = {name: jsonable(value) for name, value in answer.items() if name != "trace"}
-    # A single message or name comes out of R as a bare string.
-    for name in ("messages", "selected"):
-        if isinstance(facts.get(name), str):
-            facts[name] = [facts[name]]
-    facts["messages"] = list(facts.get("messages") or [])
+    facts["messages"] = listed(facts.get("messages"))
+    if facts.get("selected") is not None:
+        facts["selected"] = listed(facts["selected"])
     return {"status": "done", "facts": facts, "arrays": arrays}
+
+
+def listed(texts: Any) -> list[str]:
+    """Messages or names as a list: a single one comes out of R as a bare string."""
+    return [texts] if isinstance(texts, str) else list(texts or [])
 
 
 def condensed(answer: Plain, whole: bool) -> dict[str, NDArray[Any]]:

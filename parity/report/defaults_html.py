@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 import re
@@ -14,6 +12,7 @@ from typing import Any
 
 from parity.compare.behaviour import BEHAVIOURS
 from parity.compare.probes import alike
+from parity.report.page import page_environment
 
 Plain = dict[str, Any]
 
@@ -62,12 +61,7 @@ class Shown:
 
 def defaults_html(document: dict[str, Any]) -> str:
     """The page of a document of kind "defaults"; it loads nothing, and holds every fact without its script too."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["csp_hash"] = _csp_hash
+    environment = page_environment()
     environment.filters["size"] = _size
     environment.filters["value"] = shown
     tables = document["tables"]
@@ -299,8 +293,3 @@ def _matrices(tables: Sequence[Plain]) -> list[Plain]:
 
 def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _csp_hash(code: str) -> str:
-    """A script or style as a Content-Security-Policy names it: no other one runs, whatever the data bring."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity.compare.parting import pattern, suppositions
+from parity.compare.parting import fits, pattern, suppositions
 from parity.compare.verdict import Comparison, Kind
 from parity.engines.worker import jsonable
 from parity.report.document import SCHEMA
@@ -124,7 +124,7 @@ def _parting(parting: Parting, ground: Ground, left: str, right: str) -> Plain:
         told["ratio"] = _ratio(parting.left[place], parting.right[place])
     for name, values, seen in ((left, parting.left, parting.seen[0]), (right, parting.right, parting.seen[1])):
         allowed = expected.tolerances[parting.tensor]
-        if name != "reference" and _leaves(values, reference, allowed):
+        if name != "reference" and not fits(values, reference, allowed):
             supposed = suppositions(parting, seen, ground.start, ground.rule, ground.batches)
             told["leaves"].append(
                 {
@@ -135,10 +135,6 @@ def _parting(parting: Parting, ground: Ground, left: str, right: str) -> Plain:
             )
     told["pattern"] = pattern(parting.left, parting.right, parting.tolerance)
     return told
-
-
-def _leaves(values: Floats, reference: Floats, tolerance: Floats) -> bool:
-    return values.shape != reference.shape or not bool((np.abs(values - reference) <= tolerance).all())
 
 
 def _worst(left: Floats, right: Floats, tolerance: Floats) -> tuple[int, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from parity.report.lockstep import named
+from parity.report.page import page_environment
 
 Plain = dict[str, Any]
 
@@ -31,12 +30,7 @@ WIDEST = 24
 
 def lockstep_html(document: Plain) -> str:
     """The page of a document of kind "lockstep". It loads nothing and runs no script."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["csp_hash"] = _csp_hash
+    environment = page_environment()
     names = [side["name"] for side in document["sides"]]
     strips = [_strip(document, f"{names[0]} and {names[1]}", "excess", "pair")]
     if names[1] != "reference":
@@ -123,8 +117,3 @@ def _number(excess: float | str | None) -> float:
 
 def _settings(specification: Plain) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), str(value)) for name, value in specification.items() if value is not None]
-
-
-def _csp_hash(code: str) -> str:
-    """A style as a Content-Security-Policy names it: no other one counts, whatever the data bring."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}"

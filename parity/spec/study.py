@@ -84,15 +84,7 @@ class Study:
 # The rebuttal's networks in Python, as its code was published: github.com/beamandrew/deep_learning_works, mnist.py of
 # 2017-06-04. Its MLP and CNN name no batch size and no learning rate. SGD(decay = 0.99) of that Keras divides the rate
 # by 1 + 0.99 * updates done.
-_BEAM_PYTHON = MLP(
-    hidden=(128, 128),
-    activation="relu",
-    dropout=0.5,
-    output="softmax",
-    loss="cross-entropy",
-    optimizer="adam",
-    epochs=200,
-)
+_BEAM_PYTHON = dataclasses.replace(_MLP_BEAM, output="softmax", learning_rate=None, batch_size=None)
 _BEAM_MLP_LEEK = MLP(
     hidden=(160,) * 5,
     activation="tanh",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.engines.sheet import engine
-from parity.engines.worker import answer_question, engine_functions, jsonable, without
+from parity.engines.worker import answer_question, engine_functions, jsonable, listed, without
 from parity.errors import NothingCompared
 from parity.spec.models import Specification, plain
 from parity.study.ask import lone_worker
@@ -127,11 +127,9 @@ def fit_whole(engine_id: str, spec: Plain, train: Plain, test: Plain, options: P
             answer: Plain = engine_functions(sheet)["fit"](spec, train, test, options)
     except Exception as error:  # a framework's own exceptions need not survive the way to another process
         raise EngineRaised(_sentence(error)) from None
-    # A single message comes out of R as a bare string.
-    messages = [answer["messages"]] if isinstance(answer["messages"], str) else list(answer["messages"] or [])
     kept = {name: answer[name] for name in ("probability", "label", "parameters", "trace")}
     told = {name: jsonable(value) for name, value in answer.items() if name not in kept}
-    return {**told, **kept, "messages": messages, "not_expressible": gaps}
+    return {**told, **kept, "messages": listed(answer["messages"]), "not_expressible": gaps}
 
 
 def _pools(stack: ExitStack, runtime: str, folder: Path, jobs: int, device: str) -> list[ProcessPool]:
