@@ -93,7 +93,11 @@ fit_liblinear <- function(spec, train, test, options) {
 
 arguments_liblinear <- function(spec, options) {
   arguments <- if (is_linear(spec)) arguments_linear(spec, options) else list(cost = option(spec, "cost"))
-  overridden(Filter(Negate(is.null), arguments), options, known_liblinear())
+  arguments <- overridden(Filter(Negate(is.null), arguments), options, known_liblinear())
+  # Where bias is 0 predict multiplies it by a weight past the end of W (load_model in linear.cpp has one where bias is
+  # not negative): NaN, if that memory is not finite. A negative bias trains the same and is predicted without it.
+  if (option(arguments, "bias", 1) <= 0) arguments$bias <- -1
+  arguments
 }
 
 # Names that an override can set.

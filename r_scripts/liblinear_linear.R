@@ -26,8 +26,8 @@ arguments_linear <- function(spec, options) {
   list(
     type = type,
     cost = bquote(1 / (.(halved) * nrow(x_train))),
-    # LiblineaR's bias = 0 means no constant column.
-    bias = if (spec$intercept == "penalised") 1 else 0,
+    # A negative bias means no constant column.
+    bias = if (spec$intercept == "penalised") 1 else -1,
     epsilon = stopping(spec, type),
     svr_eps = if (least_squares(spec)) 0
   )

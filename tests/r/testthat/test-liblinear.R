@@ -85,3 +85,17 @@ test_that("a fit that is to be repeatable repeats the dual solver without a seed
   fitted <- function() engine("liblinear")$fit(leekasso("liblinear"), train, train, options)$parameters
   expect_identical(fitted(), fitted())
 })
+
+test_that("without a constant column no prediction depends on what lies in memory behind the weights", {
+  rows <- drawn_rows(60, 7)
+  liblinear <- engine("liblinear")
+  for (bias in list(0, FALSE, -1)) {
+    # LiblineaR's own prediction at bias = 0 is NaN in about one of ten of these.
+    missing <- vapply(1:100, function(i) {
+      litter <- lapply(1:50, function(i) rep(NaN, 8))
+      rm(litter)
+      anyNA(liblinear$fit(leekasso("liblinear", k = 7L), rows, rows, list(overrides = list(bias = bias)))$probability)
+    }, TRUE)
+    expect_identical(sum(missing), 0L)
+  }
+})
