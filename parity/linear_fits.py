@@ -126,7 +126,8 @@ def fitted(
     data = load(study.data)
     protocol = dataclasses.replace(study.protocol, sizes=tuple(sizes), draws=max(draws) + 1)
     made = make_draws(protocol, data)
-    chosen = Draws(made.test, tuple(draw for draw in made.train if draw.index in set(draws)))
+    both_classes = tuple(draw for draw in made.train if draw.index in set(draws))
+    chosen = Draws(made.test, both_classes or tuple(made.numbered(n, index) for n in sizes for index in draws))
     running, idle = able(list({solver.engine.id: solver.engine for solver in solvers}.values()))
     if not running:
         reasons = "; ".join(f"{e['engine']}: {e['reason']}" for e in idle)

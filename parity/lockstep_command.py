@@ -136,7 +136,7 @@ def _draw(study: Study, data: Data, n: int | None, index: int) -> Draw:
     wanted = dataclasses.replace(protocol, sizes=(size,), draws=max(protocol.draws, index + 1))
     if index < 0:
         raise RequestError(f"draw {index} is below 0; draws are numbered from 0")
-    return next(each for each in make_draws(wanted, data).train if each.index == index)
+    return make_draws(wanted, data).numbered(size, index)
 
 
 def _sides(

@@ -73,6 +73,17 @@ class Draws:
 
     test: NDArray[np.int64]
     train: tuple[Draw, ...]
+    one_class: tuple[Draw, ...] = ()
+    "Draws that hold one class only: nothing can be fitted to them, and they are listed instead."
+
+    def numbered(self, n: int, index: int) -> Draw:
+        """The draw of that number at a size; a RequestError where it holds one class only."""
+        for draw in self.train:
+            if (draw.n, draw.index) == (n, index):
+                return draw
+        raise RequestError(
+            f"draw {index} at size {n} holds one class only, so nothing can be fitted to it; ask for another draw"
+        )
 
 
 def make_draws(protocol: Protocol, data: Data) -> Draws:
@@ -80,18 +91,28 @@ def make_draws(protocol: Protocol, data: Data) -> Draws:
 
     Rows are ranked by raw 64-bit PCG64 outputs, whose stream NumPy promises to keep (NEP 19), so a protocol's rows do
     not change with NumPy's version. Draw i at size n does not depend on the other sizes or on the number of draws.
-    Raises RequestError for a size larger than the pool and for a draw of one class.
+    Raises RequestError for a size larger than the pool and for one at which every draw holds one class only.
     """
     train_pool, test = _split(protocol, len(data.x))
     draws: list[Draw] = []
+    one_class: list[Draw] = []
     for n in protocol.sizes:
         if n > len(train_pool) and not protocol.replacement:
             raise RequestError(
                 f"size {n} is larger than the {len(train_pool):,} rows of {data.name} that may be drawn; "
                 f"ask for at most {len(train_pool)}"
             )
-        draws.extend(_draw(protocol, data, train_pool, n, index) for index in range(protocol.draws))
-    return Draws(test, tuple(draws))
+        drawn = [_draw(protocol, train_pool, n, index) for index in range(protocol.draws)]
+        of_both = [draw for draw in drawn if len(np.unique(data.y[draw.rows])) > 1]
+        if not of_both:
+            several = f"each of the {protocol.draws} draws" if protocol.draws > 1 else "the draw"
+            raise RequestError(
+                f"{several} at size {n} of {data.name} holds one class only, so nothing can be fitted to it; "
+                f"ask for larger sizes or more draws, or set another seed than {protocol.seed}"
+            )
+        draws += of_both
+        one_class += [draw for draw in drawn if draw not in of_both]
+    return Draws(test, tuple(draws), tuple(one_class))
 
 
 def _overlap(left: tuple[int, int], right: tuple[int, int]) -> bool:
@@ -112,17 +133,12 @@ def _split(protocol: Protocol, pool: int) -> tuple[NDArray[np.int64], NDArray[np
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def _draw(protocol: Protocol, data: Data, pool: NDArray[np.int64], n: int, index: int) -> Draw:
+def _draw(protocol: Protocol, pool: NDArray[np.int64], n: int, index: int) -> Draw:
     label = f"draw {n} {index}"
     if protocol.replacement:
         rows = pool[(_raw(protocol.seed, label, n) % len(pool)).astype(np.int64)]
     else:
         rows = pool[np.argsort(_raw(protocol.seed, label, len(pool)), kind="stable")[:n]]
-    if len(np.unique(data.y[rows])) < 2:
-        raise RequestError(
-            f"draw {index} at size {n} of {data.name} holds one class only, so nothing can be fitted to it; "
-            f"ask for larger sizes, or set another seed than {protocol.seed}"
-        )
     seed = int(_raw(protocol.seed, f"seed {n} {index}", 1)[0] >> np.uint64(33))  # 31 bits: what every library takes
     return Draw(n, index, rows, seed)
 

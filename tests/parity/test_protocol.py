@@ -35,8 +35,9 @@ def test_draws_are_disjoint_from_the_test_rows_and_without_repeats(seed: int, n:
     try:
         made = make_draws(protocol, pool(100, 50))
     except RequestError as error:
-        assert "one class only" in str(error)
+        assert "holds one class only" in str(error)
         return
+    assert len(made.train) + len(made.one_class) == draws
     for draw in made.train:
         assert len(set(draw.rows)) == n
         assert not set(draw.rows) & set(made.test)
@@ -81,11 +82,23 @@ def test_a_protocol_that_cannot_be_drawn_is_refused(wrong: dict, sentence: str):
         make_draws(Protocol(**{"sizes": (10,), "draws": 1, **wrong}), pool(100, 50))
 
 
-def test_a_draw_of_one_class_is_refused_with_its_place():
-    with pytest.raises(RequestError, match=r"draw \d at size 2 of pool holds one class only"):
-        make_draws(Protocol(sizes=(2,), draws=9), pool(100, 3))
+def test_draws_of_one_class_are_set_aside_and_the_others_keep_their_numbers_and_rows():
+    data = pool(100, 40)
+    made = make_draws(Protocol(sizes=(2,), draws=9), data)
+    assert made.one_class and sorted(draw.index for draw in (*made.train, *made.one_class)) == list(range(9))
+    for draw in made.one_class:
+        assert len(set(data.y[draw.rows])) == 1
+        with pytest.raises(RequestError, match=f"draw {draw.index} at size 2 holds one class only"):
+            made.numbered(2, draw.index)
+    for draw in made.train:
+        assert len(set(data.y[draw.rows])) == 2 and made.numbered(2, draw.index) is draw
+
+
+def test_a_size_at_which_every_draw_holds_one_class_is_refused():
+    with pytest.raises(RequestError, match="each of the 3 draws at size 2 of pool holds one class only"):
+        make_draws(Protocol(sizes=(2,), draws=3), pool(1000, 3))
 
 
 def test_no_preset_has_a_draw_of_one_class():
     for study in PRESETS.values():
-        assert make_draws(study.protocol, load(study.data)).train
+        assert not make_draws(study.protocol, load(study.data)).one_class
