@@ -243,6 +243,28 @@ def lockstep(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command()
+@click.argument("pair", metavar="[A B]", nargs=-1)
+@click.option("--method", metavar="METHOD", help="A method of the study, as mlp-leek (default: every one).")
+@click.option("--all", "everything", is_flag=True, help="Every pair of engines under every method.")
+@click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
+@click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: the study's sizes).")
+@click.option("--draws", type=click.IntRange(1), help="Draws at each size (default: the file's; 20 for a preset).")
+@click.option("--margin", type=float, help="Difference of accuracy that counts (default: the study's, 0.01).")
+@click.option("--mode", type=click.Choice(["shipped", "aligned"]), help="In place of the study's own.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+@click.option("--html", "html_to", type=click.Path(path_type=Path), help="Write the page with curves and evidence.")
+@click.option("--quiet", is_flag=True, help="No progress and no cards.")
+@_json_option
+def curves(pair: tuple[str, ...], **options: Any) -> int:
+    """Do the accuracy curves of A and B agree? Equivalent or different by a margin, on the same rows at every size."""
+    from parity.curves_command import show_curves
+
+    return show_curves(pair, **options)
+
+
+@main.command()
 @click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
 @click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")

@@ -25,6 +25,11 @@ Follow = Callable[["Sequence[Cell]"], "Callable[[Cell, Result], object]"]
 "Given the cells to fit, returns what is to be told of each one as it is finished."
 
 
+def unwatched(cells: Sequence[Cell]) -> Callable[[Cell, Result], object]:
+    """Tell nobody of any cell."""
+    return lambda cell, result: None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """What a run needed and did."""
@@ -112,12 +117,14 @@ def run_study(
     engines: Sequence[str] = (),
     device: str = "cpu",
     jobs: int = 0,
-    follow: Follow = lambda cells: lambda cell, result: None,
+    follow: Follow = unwatched,
     published: bool = False,
     rerun: str = "",
+    again: str = "",
 ) -> Run:
     """Fit what the store lacks and return the study's document.
 
+    rerun: the command that makes the document again; again: what follows `--study` in one that compares a pair again.
     Raises RequestError for a wrong request, before anything is fitted, and NothingCompared where no engine runs here.
     """
     from parity.data import load
@@ -140,8 +147,36 @@ def run_study(
         done = store.finished(cell.key for cell in cells)
         watch = follow([cell for cell in cells if cell.key not in done])
         outcome = Executor(store, study.data, data, draws, jobs=jobs).run(cells, watch)
-        document = study_document(study, data, draws, cells, store, idle, describe(), published=published, rerun=rerun)
+        document = study_document(
+            study, data, draws, cells, store, chosen, idle, describe(), published=published, rerun=rerun, again=again
+        )
     return Run(document, data, draws, outcome)
+
+
+def document_of_store(study: Study, store_path: Path, engines: Sequence[str] = ()) -> dict[str, Any]:
+    """The study's document from what a store holds of it, without fitting anything.
+
+    Raises NothingCompared where the store holds none of its cells.
+    """
+    from parity.data import load
+    from parity.engines.environment import describe
+    from parity.report.document import study_document
+    from parity.spec.protocol import make_draws
+    from parity.study.cells import plan
+    from parity.study.store import Store
+
+    chosen = wanted_engines(study, engines)
+    data = load(study.data)
+    draws = make_draws(study.protocol, data)
+    running, idle = able(chosen)
+    cells = plan(study, data, draws, running)
+    with Store(store_path) as store:
+        if not store.finished(cell.key for cell in cells):
+            raise NothingCompared(
+                f"store {store_path} holds no cell of {study.name} by the engines and versions that run here; name "
+                f"another --study, or make its cells with `parity run`"
+            )
+        return study_document(study, data, draws, cells, store, chosen, idle, describe(), again=study.reference)
 
 
 def translation(

@@ -11,6 +11,21 @@ from numpy.typing import NDArray
 PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
 "A probability of exactly 0 or 1 that is wrong would cost an infinite log loss; scikit-learn's log_loss clips alike."
 
+CALIBRATION_BINS = 10
+"The number that is usual for some thousand test rows."
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How one fit does on one class. A ratio whose denominator is no row at all is None, never 0."""
+
+    precision: float | None
+    "Share of right rows among those labelled with the class; None where no row is."
+    recall: float | None
+    "Share of right rows among those of the class; None where there are none."
+    f1: float | None
+    "Harmonic mean of the two, 2 tp / (2 tp + fp + fn); None where no row is of the class or labelled with it."
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -22,6 +37,10 @@ class Score:
     "Share of rows that are right when the probability of class 1 is cut at 0.5."
     log_loss: float | None
     "Mean negative log likelihood in nats; None where the predicted values are no probabilities (least squares)."
+    calibration_error: float | None
+    "Expected calibration error; None where log_loss is."
+    classes: tuple[ClassScore, ClassScore]
+    "Of class 0 and class 1, from the labels."
 
 
 def score(label: NDArray[np.int8], probability: NDArray[np.float64], truth: NDArray[np.int8]) -> Score:
@@ -31,6 +50,8 @@ def score(label: NDArray[np.int8], probability: NDArray[np.float64], truth: NDAr
         accuracy=float((label == truth).mean()),
         accuracy_by_probability=float(((probability > 0.5) == (truth == 1)).mean()),
         log_loss=log_loss(probability, truth) if is_probability else None,
+        calibration_error=calibration_error(probability, truth) if is_probability else None,
+        classes=class_scores(label, truth),
     )
 
 
@@ -44,6 +65,17 @@ def log_loss(probability: NDArray[np.float64], truth: NDArray[np.int8]) -> float
     """Mean negative log likelihood in nats of (n,) probabilities of class 1."""
     p = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     return float(-np.where(truth == 1, np.log(p), np.log1p(-p)).mean())
+
+
+def calibration_error(probability: NDArray[np.float64], truth: NDArray[np.int8]) -> float:
+    """Expected calibration error of (n,) probabilities of class 1 (Naeini, Cooper and Hauskrecht 2015, AAAI).
+
+    Over CALIBRATION_BINS bins of equal width: the distance between mean probability and share of class 1, weighted by
+    the rows in the bin. A bin holds its upper end.
+    """
+    bins = np.clip(np.ceil(probability * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    apart = np.bincount(bins, weights=probability - truth, minlength=CALIBRATION_BINS)
+    return float(np.abs(apart).sum() / len(truth))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +97,6 @@ def point(n: int, accuracies: Sequence[float]) -> Point:
     p10, p90 = np.quantile(values, [0.1, 0.9])
     sd = float(values.std(ddof=1)) if len(values) > 1 else None
     return Point(n, len(values), float(values.mean()), sd, float(p10), float(p90))
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """How one fit does on one class. A ratio whose denominator is no row at all is None, never 0."""
-
-    precision: float | None
-    "Share of right rows among those labelled with the class; None where no row is."
-    recall: float | None
-    "Share of right rows among those of the class; None where there are none."
-    f1: float | None
-    "Harmonic mean of the two, 2 tp / (2 tp + fp + fn); None where no row is of the class or labelled with it."
 
 
 def class_scores(label: NDArray[np.int8], truth: NDArray[np.int8]) -> tuple[ClassScore, ClassScore]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.compare.baselines import BASELINES, baseline_accuracies
+from parity.compare.curves import Place, Scored
 from parity.compare.referee import accuracy_by_epoch, point, score
 from parity.compare.tolerance import PUBLISHED_CURVE
 from parity.compare.verdict import FAILURES, Comparison, Kind
 from parity.engines.worker import jsonable
+from parity.report.curves import pairs
 from parity.report.published import CURVES, published_curve
 from parity.spec.models import plain
 
 if TYPE_CHECKING:
     from parity.data import Data
+    from parity.engines.sheet import Engine
     from parity.spec.protocol import Draws
     from parity.spec.study import Study
     from parity.study.cells import Cell
@@ -39,14 +43,26 @@ def study_document(
     draws: Draws,
     cells: Sequence[Cell],
     store: Store,
+    engines: Sequence[Engine],
     not_run: Sequence[dict[str, str]],
     environment: dict[str, Any],
     *,
     published: bool = False,
     rerun: str = "",
+    again: str = "",
 ) -> dict[str, Any]:
-    """The document of a study. cells: what was asked for; not_run: {"engine", "reason", "mend"} of the rest."""
-    records = [_record(cell, store, data, draws) for cell in cells]
+    """The document of a study.
+
+    cells: what was fitted of it; engines: all that were asked for; not_run: {"engine", "reason", "mend"} of those that
+    do not run here. again: what follows `--study` in the line that compares one pair again.
+    """
+    records = []
+    scored: dict[tuple[str, str], dict[Place, Scored]] = defaultdict(dict)
+    for cell in cells:
+        record, known = _record(cell, store, data, draws)
+        records.append(record)
+        if known is not None:
+            scored[cell.engine.id, cell.method][cell.draw.n, cell.draw.index] = known
     curves = _curves(records)
     comparisons = [c.document() for c in _against_published(records, curves, not_run, rerun)] if published else []
     return {
@@ -61,9 +77,15 @@ def study_document(
             "methods": {method: plain(spec) for method, spec in study.methods.items()},
             "mode": study.mode,
             "overrides": jsonable(study.overrides),
+            "margin": study.margin,
+            "classes": jsonable(study.data.classes),
         },
         "cells": records,
+        "one_class_draws": [
+            {"n": draw.n, "draw": draw.index, "label": int(data.y[draw.rows[0]])} for draw in draws.one_class
+        ],
         "curves": curves,
+        "pairs": pairs(study, draws, engines, scored, records, not_run, again or study.name),
         "baselines": _baselines(data, draws),
         "not_run": list(not_run),
         "comparisons": comparisons,
@@ -100,7 +122,8 @@ def failed(document: dict[str, Any]) -> bool:
     return any(c["verdict"] in FAILURES for c in document["comparisons"])
 
 
-def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any]:
+def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> tuple[dict[str, Any], Scored | None]:
+    """What parity.json says of a cell, and what comparisons need of it: None where it has no fit."""
     result = store.get(cell.key)
     record: dict[str, Any] = {
         "key": cell.key,
@@ -113,12 +136,15 @@ def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any
         "reason": result.reason if result else "it was not fitted before the run ended",
     }
     if result is None or result.status != "done":
-        return record
+        return record, None
     truth = data.y[draws.test]
     facts = result.facts
     history = result.arrays.get("history")
     trainer = (facts.get("effective") or {}).get("trainer")
-    return {
+    label, probability = result.arrays["label"], result.arrays["probability"]
+    found = score(label, probability, truth)
+    digest = hashlib.sha256(label.tobytes() + probability.tobytes()).hexdigest()
+    record = {
         **record,
         **({} if trainer is None else {"trainer": trainer}),
         **(
@@ -126,9 +152,10 @@ def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> dict[str, Any
             if history is None
             else {"accuracy_by_epoch": accuracy_by_epoch(history, truth[:: cell.identity["history"]])}
         ),
-        **asdict(score(result.arrays["label"], result.arrays["probability"], truth)),
+        **asdict(found),
         **{name: facts.get(name) for name in ("seconds", "iterations", "converged", "updates", "selected", "messages")},
     }
+    return record, Scored(found, label == truth, digest)
 
 
 def _curves(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

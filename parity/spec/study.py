@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,10 @@ METHODS: dict[str, Specification] = {
 "The experiments of 2017: each pins what its author wrote and nothing else."
 
 
+MARGIN = 0.01
+"A hundredth of the test rows: the difference that the debate of 2017 was about, and its networks' lead over one pixel."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """Everything that has to be settled before a cell can be fitted."""
@@ -66,6 +71,14 @@ class Study:
     "Engine id -> the methods that it fits here, where that is not every one that it can."
     history: bool = False
     "Whether dense networks are to be scored after every epoch as well, by engines that can."
+    margin: float = MARGIN
+    "Difference of accuracy from which on two curves are different, and below which they are equivalent."
+    reference: str = ""
+    "What a user writes to name it: a preset, or the path of its file."
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < 1:
+            raise RequestError(f"margin is {self.margin}; a difference of accuracy lies between 0 and 1, as 0.01")
 
     def specification(self, method: str, n: int) -> Specification:
         """What a method asks for at one size: as written, or its aligned form.
@@ -150,7 +163,7 @@ def preset(name: str) -> Study:
     """The preset of that name."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
-    return PRESETS[name]
+    return dataclasses.replace(PRESETS[name], reference=name)
 
 
 def quick(study: Study) -> Study:
@@ -169,7 +182,7 @@ def read_study(path: Path) -> Study:
         raise RequestError(f"study {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"study {path} is not TOML: {error}") from error
-    known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides", "only", "history"}
+    known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides", "only", "history", "margin"}
     drawing = {f.name for f in dataclasses.fields(Protocol)}
     for key in document:
         if key not in known | drawing:
@@ -194,6 +207,8 @@ def read_study(path: Path) -> Study:
         overrides=_overrides(document.get("overrides", {}), f"{path} overrides"),
         only=_typed(document.get("only", {}), dict[str, tuple[str, ...]], f"{path} only"),
         history=_typed(document.get("history", False), bool, f"{path} history"),
+        margin=_typed(document.get("margin", MARGIN), float, f"{path} margin"),
+        reference=os.path.relpath(path),
     )
 
 

@@ -1,0 +1,124 @@
+"""What a Python user calls: the curves of a study's engines, compared, as the document that reports are made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.errors import NothingCompared, RequestError, unknown
+
+if TYPE_CHECKING:
+    from parity.run import Follow
+    from parity.spec.models import Mode
+    from parity.spec.study import Study
+
+Plain = dict[str, Any]
+
+DRAWS = 20
+"Draws at each size of a preset: enough to tell a margin of 0.01 where the draws scatter by 0.02."
+
+
+def curves(
+    study: Study | str | Path,
+    pair: Sequence[str] = (),
+    *,
+    method: str | None = None,
+    draws: int | None = None,
+    sizes: Sequence[int] = (),
+    margin: float | None = None,
+    mode: Mode | None = None,
+    device: str = "cpu",
+    store: Path | None = None,
+    jobs: int = 0,
+    follow: Follow | None = None,
+    rerun: str = "",
+) -> Plain:
+    """Fit what the store lacks and compare the accuracy curves of a pair of engines, or of every pair of the study.
+
+    study: a preset's name, a study file or a Study. draws: the file's, for a preset DRAWS. store: the user's cache, if
+    none is named. Returns the document of kind "curves", one comparison a pair and method. Raises RequestError for a
+    wrong request and NothingCompared where no pair could be compared.
+    """
+    from parity.run import run_study, unwatched
+    from parity.spec.study import PRESETS
+    from parity.study.tables import cache_folder
+
+    asked = _study(study)
+    words = _again(asked, draws, sizes, margin, mode, device)
+    if draws is None and asked.reference in PRESETS:
+        draws = DRAWS
+    protocol = dataclasses.replace(
+        asked.protocol,
+        draws=asked.protocol.draws if draws is None else draws,
+        sizes=tuple(sizes) or asked.protocol.sizes,
+    )
+    asked = dataclasses.replace(
+        asked,
+        protocol=protocol,
+        methods=_methods(asked, method),
+        engines=_pair(pair) or asked.engines,
+        margin=asked.margin if margin is None else margin,
+        mode=mode or asked.mode,
+        only={} if pair else asked.only,
+        history=False,
+    )
+    done = run_study(
+        asked,
+        store or cache_folder() / "curves.sqlite",
+        device=device,
+        jobs=jobs,
+        rerun=rerun,
+        again=words,
+        follow=follow or unwatched,
+    )
+    return compared(done.document)
+
+
+def compared(document: Plain) -> Plain:
+    """A study's document as one of kind "curves": its comparisons are those of the pairs.
+
+    Raises NothingCompared where no pair was compared.
+    """
+    pairs = document["pairs"]
+    if not any(pair["sizes"] for pair in pairs):
+        reasons = dict.fromkeys(pair["reason"] for pair in pairs)
+        raise NothingCompared(f"nothing could be compared ({'; '.join(reasons) or 'no two engines fit one method'})")
+    comparisons = [pair["curves"] for pair in pairs]
+    counts = dict(Counter(comparison["verdict"] for comparison in comparisons))
+    return {**document, "kind": "curves", "comparisons": comparisons, "counts": counts}
+
+
+def _study(study: Study | str | Path) -> Study:
+    from parity.commands import study_named
+    from parity.spec.study import Study
+
+    return study if isinstance(study, Study) else study_named(str(study))
+
+
+def _methods(study: Study, method: str | None) -> Plain:
+    if method is None:
+        return study.methods
+    if method not in study.methods:
+        raise unknown("method", method, study.methods, where=f"study {study.name}")
+    return {method: study.methods[method]}
+
+
+def _pair(pair: Sequence[str]) -> tuple[str, ...]:
+    if pair and (len(pair) != 2 or pair[0] == pair[1]):
+        raise RequestError("name two engines, as in parity curves r-stats py-sklearn --method leekasso-glm, or --all")
+    return tuple(pair)
+
+
+def _again(
+    study: Study, draws: int | None, sizes: Sequence[int], margin: float | None, mode: Mode | None, device: str
+) -> str:
+    """The study as it was asked for, in the words of a command line."""
+    words = [study.reference or study.name]
+    words += [word for n in sizes for word in ("--n", str(n))]
+    given = {"--draws": draws, "--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
+    words += [word for flag, value in given.items() if value is not None for word in (flag, f"{value}")]
+    return shlex.join(words)
