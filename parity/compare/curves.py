@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.compare.equivalence import ALPHA, MOST_DRAWS, Paired, Tests, draws_needed, holm, paired, tests
+from parity.compare.equivalence import ALPHA, MOST_DRAWS, Paired, PValues, against, draws_needed, holm, paired
 from parity.compare.referee import Score
 from parity.compare.verdict import Kind
 
@@ -47,7 +47,7 @@ class Size:
     left: float
     right: float
     gap: Paired
-    tests: Tests
+    p_values: PValues
     equivalent_holm: float | None
     different_holm: float | None
     verdict: Kind
@@ -103,7 +103,7 @@ def agreement(
     for place in shared:
         by_size[place[0]].append(place)
     had = {n: places for n, places in by_size.items() if places}
-    tested = {n: tests(_differences(left, right, places), margin) for n, places in had.items()}
+    tested = {n: against(margin, _differences(left, right, places)) for n, places in had.items()}
     equivalent = dict(zip(had, holm([tested[n].equivalent for n in had]), strict=True))
     different = dict(zip(had, holm([tested[n].different for n in had]), strict=True))
     same = {n: all(alike[place] for place in places) for n, places in had.items()}
@@ -165,7 +165,7 @@ def _size(
     places: Sequence[Place],
     planned: int,
     sides: tuple[Mapping[Place, Scored], Mapping[Place, Scored]],
-    tested: Tests,
+    tested: PValues,
     holms: tuple[float | None, float | None],
     verdict: Kind,
     needed: tuple[float, int],
@@ -182,7 +182,7 @@ def _size(
         left=left,
         right=right,
         gap=gap,
-        tests=tested,
+        p_values=tested,
         equivalent_holm=holms[0],
         different_holm=holms[1],
         verdict=verdict,

@@ -61,7 +61,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class PValues:
     """p-values of a mean paired difference against a margin; None with one draw."""
 
     equivalent: float | None
@@ -84,15 +84,15 @@ def paired(differences: Floats) -> Paired:
     return Paired(count, mean, sd, mean - reach, mean + reach)
 
 
-def tests(differences: Floats, margin: float) -> Tests:
+def against(margin: float, differences: Floats) -> PValues:
     """Test (draws,) paired differences against the margin, in both directions."""
     if len(differences) < 2:
-        return Tests(None, None, "")
+        return PValues(None, None, "")
     flips = lumpy(differences)
     # below: against a mean of -margin or less; above: against a mean of margin or more. And the reverse of both.
     within = max(_greater(differences + margin, flips), _greater(margin - differences, flips))
     beyond = min(_greater(differences - margin, flips), _greater(-margin - differences, flips))
-    return Tests(within, min(1.0, 2 * beyond), "sign flips" if flips else "")
+    return PValues(within, min(1.0, 2 * beyond), "sign flips" if flips else "")
 
 
 def lumpy(differences: Floats) -> bool:
@@ -170,8 +170,14 @@ def draws_needed(found: Paired, margin: float, families: int = 1) -> int | None:
         return MOST_DRAWS
     from statsmodels.stats.power import TTestPower
 
-    ladder = _ladder(fewest)
-    power = TTestPower().power(away / found.sd, np.array(ladder), level, alternative="larger")
+    ladder, sd = _ladder(fewest), found.sd
+
+    def power_of(distance: float) -> Floats:
+        return np.asarray(TTestPower().power(distance / sd, np.array(ladder), level, alternative="larger"))
+
+    power = power_of(away)
+    if abs(found.mean) < margin:  # both one-sided tests have to reject (Bonferroni's bound, sharp near 1)
+        power = power + power_of(margin + abs(found.mean)) - 1
     enough = np.flatnonzero(power >= POWER)
     return ladder[enough[0]] if len(enough) else MOST_DRAWS
 

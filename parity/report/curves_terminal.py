@@ -48,11 +48,9 @@ def _margin(document: Plain) -> str:
 
 
 def _card(pair: Plain, document: Plain, width: int) -> None:
-    protocol = document["study"]["protocol"]
-    click.echo(
-        f"{pair['left']}  ~  {pair['right']}   {pair['method']}, {len(pair['sizes'])} sizes, {protocol['draws']} draws"
-        f"   {pair['verdict']}"
-    )
+    sizes, draws = len(pair["sizes"]), document["study"]["protocol"]["draws"]
+    counted = f"{sizes} size{'s' * (sizes != 1)}, {draws} draw{'s' * (draws != 1)} each"
+    click.echo(f"{pair['left']}  ~  {pair['right']}   {pair['method']}, {counted}   {pair['verdict']}")
     if pair["reason"]:
         paragraph("because", pair["reason"], width)
     if pair["sizes"]:

@@ -143,7 +143,7 @@ def test_the_labels_after_every_epoch_are_stored_as_bits_and_scored_by_the_refer
     study = Study(name="s", data=DIGITS, protocol=PRESETS["leek2017"].protocol, methods={"m": NETWORK})
     with Store(tmp_path / "s.sqlite", writing=True) as store:
         Executor(store, DIGITS, data, draws, jobs=1).run(cells)
-        document = study_document(study, data, draws, cells, store, [], {})
+        document = study_document(study, data, draws, cells, store, [], [], {})
         packed = store.get(cells[0].key).arrays["history"]
     truth = data.y[draws.test]
     assert packed.shape == (2, -(-len(truth) // 8)) and packed.dtype == np.uint8
