@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli import DONE
+from parity.cli_options import DONE
 from parity.errors import NothingCompared, RequestError
 from parity.report.markdown import table_cell
 from parity.report.status import StatusLine

@@ -119,7 +119,7 @@ def account(done: Run) -> str:
 
 def exit_code(done: Run) -> int:
     """0: done. 1: a comparison failed. 3: nothing was fitted."""
-    from parity.cli import COMPARISON_FAILED, DONE, NOTHING_COMPARED
+    from parity.cli_options import COMPARISON_FAILED, DONE, NOTHING_COMPARED
     from parity.report.document import failed
 
     if not any(cell["status"] == "done" for cell in done.document["cells"]):

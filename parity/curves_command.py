@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli import COMPARISON_FAILED, DONE
+from parity.cli_options import COMPARISON_FAILED, DONE
 from parity.errors import RequestError
 
 if TYPE_CHECKING:

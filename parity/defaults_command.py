@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli import COMPARISON_FAILED, DONE, typed
+from parity.cli_options import COMPARISON_FAILED, DONE, typed
 from parity.errors import NothingCompared, RequestError, unknown
 from parity.report.status import StatusLine
 from parity.survey import Progress, diff_of, entries_of, left_open

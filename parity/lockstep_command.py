@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.cli import COMPARISON_FAILED, DONE, NOTHING_COMPARED
+from parity.cli_options import COMPARISON_FAILED, DONE, NOTHING_COMPARED
 from parity.defaults_command import without_outputs
 from parity.errors import RequestError
 from parity.report.status import StatusLine

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli import DONE
+from parity.cli_options import DONE
 from parity.errors import NothingCompared
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parity.cli import COMPARISON_FAILED, DONE
+from parity.cli_options import COMPARISON_FAILED, DONE
 from parity.defaults_command import without_outputs
 from parity.errors import NothingCompared, RequestError
 from parity.linear_fits import FAMILIES, Fit, Fits, Solver, fitted, solver_named

@@ -38,6 +38,13 @@ class Discordant:
     p: float
 
 
+Measure = tuple[float, float, Paired]
+"A measure on both sides, and its paired difference."
+
+OF_A_CLASS = ("precision", "recall", "f1")
+"What is compared of each class."
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Both sides at one size. Differences are right - left, paired by draw."""
@@ -52,10 +59,12 @@ class Size:
     different_holm: float | None
     verdict: Kind
     draws_needed: int | None
-    by_probability: tuple[float, float, Paired]
-    "The same from probabilities cut at 0.5: left, right, gap."
-    log_loss: tuple[float, float, Paired] | None
-    calibration_error: tuple[float, float, Paired] | None
+    by_probability: Measure
+    "The same from probabilities cut at 0.5."
+    log_loss: Measure | None
+    calibration_error: Measure | None
+    classes: tuple[dict[str, Measure | None], ...]
+    "Of class 0 and class 1: precision, recall and F1; None where a draw has none."
     left_only: int
     right_only: int
 
@@ -190,12 +199,19 @@ def _size(
         by_probability=cut,
         log_loss=_measure(*[[score.log_loss for score in side] for side in scores]),
         calibration_error=_measure(*[[score.calibration_error for score in side] for side in scores]),
+        classes=tuple(
+            {
+                name: _measure(*[[getattr(score.classes[k], name) for score in side] for side in scores])
+                for name in OF_A_CLASS
+            }
+            for k in (0, 1)
+        ),
         left_only=sum(each.left_only for each in counts),
         right_only=sum(each.right_only for each in counts),
     )
 
 
-def _measure(left: Sequence[float | None], right: Sequence[float | None]) -> tuple[float, float, Paired] | None:
+def _measure(left: Sequence[float | None], right: Sequence[float | None]) -> Measure | None:
     """Means of both sides and the paired difference; None where a draw of either has no value."""
     if None in left or None in right:
         return None
@@ -239,7 +255,8 @@ def _overall(sizes: Sequence[Size], missing: int, planned: int, at_once: bool) -
     if all(size.verdict is Kind.IDENTICAL for size in sizes):
         return Kind.IDENTICAL, ""
     if at_once:
-        return Kind.EQUIVALENT, ""
+        widest = max(sizes, key=lambda size: abs(size.gap.mean))
+        return Kind.EQUIVALENT, f"widest at n = {widest.n}: gap {shown(widest.gap)}"
     undecided = [size for size in sizes if size.verdict is Kind.INCONCLUSIVE]
     widest = max(undecided, key=lambda size: abs(size.gap.mean))
     return Kind.INCONCLUSIVE, (

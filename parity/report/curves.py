@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from parity.compare.curves import Agreement, Place, Scored, Size, agreement
-from parity.compare.equivalence import ALPHA, INTERVAL, Paired
+from parity.compare.curves import Agreement, Measure, Place, Scored, Size, agreement
+from parity.compare.equivalence import ALPHA
 from parity.compare.verdict import Comparison, Kind
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _comparison(left: str, right: str, method: str, agreed: Agreement, rerun: st
     return Comparison(
         left=f"{left} {method}",
         right=f"{right} {method}",
-        what="test accuracy by size" if widest is None else f"test accuracy by size, widest at n = {widest.n}",
+        what="test accuracy by size",
         verdict=agreed.verdict,
         reason=agreed.reason,
         left_value=None if widest is None else widest.left,
@@ -138,22 +138,14 @@ def _size(size: Size) -> Plain:
         "by_probability": _measure((left, right, gap)),
         "log_loss": _measure(size.log_loss),
         "calibration_error": _measure(size.calibration_error),
+        "classes": [{name: _measure(found) for name, found in each.items()} for each in size.classes],
         "left_only": size.left_only,
         "right_only": size.right_only,
     }
 
 
-def _measure(found: tuple[float, float, Paired] | None) -> Plain | None:
+def _measure(found: Measure | None) -> Plain | None:
     if found is None:
         return None
     left, right, gap = found
     return {"left": left, "right": right, "gap": gap.mean, "low": gap.low, "high": gap.high}
-
-
-def level() -> str:
-    """The level of the intervals in words.
-
-    >>> level()
-    '90 %'
-    """
-    return f"{INTERVAL:.0%}".replace("%", " %")

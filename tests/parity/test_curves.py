@@ -171,6 +171,16 @@ def test_the_command_and_the_python_api_say_the_same_to_the_byte(
     assert json.dumps(ours["pairs"]) == json.dumps(document["pairs"])
 
 
+def test_the_engine_that_is_named_first_is_the_left_side_and_gaps_turn_with_the_order(study_file: StudyFile, tmp_path):
+    study = study_file(engines='["py-sklearn", "py-statsmodels"]', sizes="[10]", draws="3")
+    one, two = (
+        curves(study, pair, store=tmp_path / "s.sqlite")["pairs"][0]
+        for pair in (("py-sklearn", "py-statsmodels"), ("py-statsmodels", "py-sklearn"))
+    )
+    assert (one["left"], two["left"]) == ("py-sklearn", "py-statsmodels")
+    assert one["sizes"][0]["gap"] == -two["sizes"][0]["gap"] != 0
+
+
 def test_every_cell_says_how_each_class_fared_and_how_its_probabilities_are_calibrated(study_file: StudyFile, tmp_path):
     document = run_study(read_study(study_file(methods='["leekasso-liblinear"]')), tmp_path / "s.sqlite").document
     for cell in document["cells"]:

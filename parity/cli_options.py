@@ -1,0 +1,27 @@
+"""What several commands' options share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+DONE, COMPARISON_FAILED, WRONG_REQUEST, NOTHING_COMPARED = 0, 1, 2, 3
+"The exit codes."
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --json of every command that makes a document."""
+    return click.option("--json", "json_to", metavar="FILE", help="Write the document (schema parity/1); - prints it.")(
+        command
+    )
+
+
+def typed(text: str) -> Any:
+    """A value from the command line: JSON where it is that (-1, true, [5, 5]), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
