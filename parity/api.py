@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from parity.spec.study import Study
 
 Plain = dict[str, Any]
-
-DRAWS = 20
-"Draws at each size of a preset: enough to tell a margin of 0.01 where the draws scatter by 0.02."
 
 
 def curves(
@@ -44,12 +40,14 @@ def curves(
     wrong request and NothingCompared where no pair could be compared.
     """
     from parity.run import run_study, unwatched
-    from parity.spec.study import PRESETS
+    from parity.spec.study import DRAWS, PRESETS
     from parity.study.tables import cache_folder
 
     asked = _study(study)
-    words = _again(asked, draws, sizes, margin, mode, device)
-    if draws is None and asked.reference in PRESETS:
+    changed = [word for n in sizes for word in ("--n", str(n))]
+    given = {"--draws": draws, "--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
+    changed += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    if draws is None and asked.reference in PRESETS and "--draws" not in asked.changed:
         draws = DRAWS
     protocol = dataclasses.replace(
         asked.protocol,
@@ -65,6 +63,7 @@ def curves(
         mode=mode or asked.mode,
         only={} if pair else asked.only,
         history=False,
+        changed=(*asked.changed, *changed),
     )
     done = run_study(
         asked,
@@ -72,7 +71,6 @@ def curves(
         device=device,
         jobs=jobs,
         rerun=rerun,
-        again=words,
         follow=follow or unwatched,
     )
     return compared(done.document)
@@ -111,14 +109,3 @@ def _pair(pair: Sequence[str]) -> tuple[str, ...]:
     if pair and (len(pair) != 2 or pair[0] == pair[1]):
         raise RequestError("name two engines, as in parity curves r-stats py-sklearn --method leekasso-glm, or --all")
     return tuple(pair)
-
-
-def _again(
-    study: Study, draws: int | None, sizes: Sequence[int], margin: float | None, mode: Mode | None, device: str
-) -> str:
-    """The study as it was asked for, in the words of a command line."""
-    words = [study.reference or study.name]
-    words += [word for n in sizes for word in ("--n", str(n))]
-    given = {"--draws": draws, "--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
-    words += [word for flag, value in given.items() if value is not None for word in (flag, f"{value}")]
-    return shlex.join(words)

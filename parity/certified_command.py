@@ -53,7 +53,10 @@ def show_certified(engine_ids: Sequence[str], json_to: str | None, markdown_to: 
         found = scores(solvers_of(engine for engine in chosen if engine.id in running), data, watch=line.answered)
     if all(score.kind == "failed" for score in found):
         raise NothingCompared(f"no engine answered ({found[0].solver}: {found[0].verdict}); see `parity doctor`")
-    rerun = shlex.join(["parity", "certified", *(word for name in engine_ids for word in ("--engine", name))])
+    from parity.engines.sheet import reference
+
+    named = [word for name in engine_ids for word in ("--engine", reference(name))]
+    rerun = shlex.join(["parity", "certified", *named])
     document = certified_document(data, found, running, idle, describe(), rerun)
     if json_to:
         send(document, json_to)

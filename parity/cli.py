@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from parity.cli_ladder import LADDER
-from parity.cli_options import DONE, NOTHING_COMPARED, WRONG_REQUEST, json_option, typed
+from parity.cli_options import DONE, NOTHING_COMPARED, WRONG_REQUEST, engine_names, json_option, typed
 from parity.cli_reports import REPORTS
 from parity.errors import NothingCompared, RequestError
 
@@ -65,8 +65,9 @@ def main() -> None:
 
 
 @main.command()
+@click.option("--engine", "files", multiple=True, metavar="FILE", callback=engine_names, help="A file of your own.")
 @json_option
-def doctor(json_to: str | None) -> int:
+def doctor(files: tuple[str, ...], json_to: str | None) -> int:
     """What runs here, what does not, and the one command that mends each."""
     from dataclasses import asdict
 
@@ -85,9 +86,13 @@ def doctor(json_to: str | None) -> int:
 
 
 @main.command()
+@click.option("--engine", "files", multiple=True, metavar="FILE", callback=engine_names, help="A file of your own.")
 @json_option
-def engines(json_to: str | None) -> int:
-    """The capability sheet: every engine, what it fits and what it can be given."""
+def engines(files: tuple[str, ...], json_to: str | None) -> int:
+    """The capability sheet: every engine, what it fits and what it can be given.
+
+    An engine of your own stands at its end; docs/own_engine.md says how one is written.
+    """
     from dataclasses import asdict
 
     from parity.engines.sheet import CAPABILITIES
@@ -120,7 +125,13 @@ def _mark(capability: bool | str) -> str:
 
 @main.command()
 @click.argument("method")
-@click.option("--engine", "engine_id", required=True, help="Engine id, as `parity engines` lists it.")
+@click.option(
+    "--engine",
+    "engine_id",
+    callback=engine_names,
+    required=True,
+    help="Its id, as `parity engines` lists it, or a file.",
+)
 @click.option(
     "--override", multiple=True, metavar="NAME=VALUE", help="A native argument that replaces the translated one."
 )
@@ -162,7 +173,14 @@ def _overrides(written: tuple[str, ...]) -> dict[str, Any]:
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated."),
+        click.option(
+            "--engine",
+            "engine_ids",
+            callback=engine_names,
+            multiple=True,
+            metavar="ID|FILE",
+            help="Only this engine; may be repeated.",
+        ),
         click.option("--draws", type=int, help="Training draws at each size, in place of the study's."),
         click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True),
         click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core)."),

@@ -7,13 +7,22 @@ from typing import Any
 
 import click
 
-from parity.cli_options import json_option
+from parity.cli_options import engine_names, json_option
 
 
 @click.command()
 @click.argument("method", required=False)
-@click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
-@click.option("--diff", "pair", nargs=2, metavar="A B", help="Only what differs between two engines.")
+@click.option(
+    "--engine",
+    "engine_ids",
+    callback=engine_names,
+    multiple=True,
+    metavar="ID|FILE",
+    help="Only this engine; may be repeated.",
+)
+@click.option(
+    "--diff", "pair", callback=engine_names, nargs=2, metavar="A B", help="Only what differs between two engines."
+)
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME", help="Only this native parameter.")
 @click.option("--override", multiple=True, metavar="ENGINE.NAME=VALUE", help="A native argument set otherwise.")
 @click.option("--measure", is_flag=True, help="Measure behaviour without a parameter too (--diff always does).")
@@ -39,7 +48,7 @@ def defaults(method: str | None, pair: tuple[str, str] | None, **options: Any) -
 
 
 @click.command()
-@click.argument("pair", metavar="[A B]", nargs=-1)
+@click.argument("pair", callback=engine_names, metavar="[A B]", nargs=-1)
 @click.option("--method", metavar="METHOD", help="A linear method of the study, as leekasso-glm.")
 @click.option("--all", "everything", is_flag=True, help="Every pair of engines under every linear method.")
 @click.option("--study", "study_name", default="leek2017", show_default=True, help="A preset or a study.toml.")
@@ -62,7 +71,7 @@ def solvers(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@click.argument("pair", metavar="A B", nargs=-1)
+@click.argument("pair", callback=engine_names, metavar="A B", nargs=-1)
 @click.option("--method", metavar="METHOD", required=True, help="A dense network of the study, as mlp-beam.")
 @click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
 @click.option("--n", type=click.IntRange(2), help="Training rows (default: the study's first size).")
@@ -97,12 +106,15 @@ def lockstep(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@click.argument("pair", metavar="[A B]", nargs=-1)
+@click.argument("pair", callback=engine_names, metavar="[A B]", nargs=-1)
 @click.option("--method", metavar="METHOD", help="A method of the study, as mlp-leek (default: every one).")
 @click.option("--all", "everything", is_flag=True, help="Every pair of engines under every method.")
 @click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
 @click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: the study's sizes).")
 @click.option("--draws", type=click.IntRange(1), help="Draws at each size (default: the file's; 20 for a preset).")
+@click.option("--data", "data_path", metavar="NAME|FILE", help="Another data set: mnist01, mnist, a CSV, …")
+@click.option("--label", metavar="COLUMN", help="The label column of that data set.")
+@click.option("--classes", metavar="A,B", help="The two labels to compare; B counts as 1.")
 @click.option("--margin", type=float, help="Difference of accuracy that counts (default: the study's, 0.01).")
 @click.option("--mode", type=click.Choice(["shipped", "aligned"]), help="In place of the study's own.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
@@ -119,7 +131,14 @@ def curves(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@click.option("--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated.")
+@click.option(
+    "--engine",
+    "engine_ids",
+    callback=engine_names,
+    multiple=True,
+    metavar="ID|FILE",
+    help="Only this engine; may be repeated.",
+)
 @click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 @json_option
@@ -146,7 +165,12 @@ def divergences(ids: tuple[str, ...], check: bool, store: Path | None, jobs: int
 @click.option("--draws", type=click.IntRange(1), default=30, show_default=True, help="Training draws at each size.")
 @click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: 10, 15, … 85).")
 @click.option(
-    "--engine", "engine_ids", multiple=True, metavar="ID", help="Only this engine; may be repeated. py-h2o only so."
+    "--engine",
+    "engine_ids",
+    callback=engine_names,
+    multiple=True,
+    metavar="ID|FILE",
+    help="Only this engine; may be repeated. py-h2o only so.",
 )
 @click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/robustness"), show_default=True)
@@ -160,5 +184,16 @@ def robustness(**options: Any) -> int:
     return show_robustness(**options)
 
 
-LADDER = (defaults, solvers, lockstep, curves, certified, divergences, robustness)
+@click.command()
+@click.option("--data", default="mnist", show_default=True, metavar="NAME", help="mnist, or mnist01 for 0 and 1 alone.")
+@click.option("--quiet", is_flag=True, help="No table.")
+@json_option
+def pixels(data: str, json_to: str | None, quiet: bool) -> int:
+    """How well one pixel tells every two digits apart: chosen on MNIST's training rows, judged on its test rows."""
+    from parity.pixels_command import show_pixels
+
+    return show_pixels(data, json_to=json_to, quiet=quiet)
+
+
+LADDER = (defaults, solvers, lockstep, curves, certified, divergences, robustness, pixels)
 "In the order in which a comparison climbs it."

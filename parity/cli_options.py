@@ -25,3 +25,12 @@ def typed(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def engine_names(context: click.Context, parameter: click.Parameter, given: Any) -> Any:
+    """Engines by id, whatever they were named by: the file of a user's own engine makes its id known."""
+    from parity.engines.sheet import called
+
+    if given is None or isinstance(given, str):
+        return given and called(given)
+    return tuple(called(each) for each in given)

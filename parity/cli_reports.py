@@ -26,4 +26,25 @@ def diff(old: Path, new: Path, **options: Any) -> int:
     return show_diff(old, new, **options)
 
 
-REPORTS = (diff,)
+@click.command()
+@click.argument("source", metavar="STORE|parity.json", type=click.Path(path_type=Path))
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A document of `parity defaults`, `solvers` or `lockstep`, shown beside; may be repeated.",
+)
+@click.option("--html", "html_to", type=click.Path(path_type=Path), help="Write the page (default: report.html).")
+@click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the Markdown report.")
+@click.option("--comment", "comment_to", type=click.Path(path_type=Path), help="Write a pull request's comment.")
+@click.option("--junit", "junit_to", type=click.Path(path_type=Path), help="Write JUnit XML for CI.")
+@click.option("--study", "study_name", help="Of a store: the preset or study.toml whose cells are reported.")
+@click.option("--quiet", is_flag=True, help="No line of summary.")
+def report(source: Path, **options: Any) -> int:
+    """The page, the Markdown and the JUnit file of a document or a store. Nothing is fitted."""
+    from parity.report_command import show_report
+
+    return show_report(source, **options)
+
+
+REPORTS = (diff, report)

@@ -26,7 +26,7 @@ def run_and_print(
     chosen = ["--mode", mode] if mode else []
     rerun = again(["run", study_name, *chosen, "--store", str(store)], options)
     study = with_options(study_named(study_name), options)
-    study = dataclasses.replace(study, mode=mode or study.mode)
+    study = dataclasses.replace(study, mode=mode or study.mode, changed=(*study.changed, *chosen))
     done = run_with_progress(study, store, quiet=quiet, **options, rerun=rerun)
     if json_to:
         send(done.document, json_to)
@@ -41,8 +41,10 @@ def again(words: list[str], options: dict[str, Any]) -> str:
     """The command line that asks for the same again."""
     import shlex
 
+    from parity.engines.sheet import reference
+
     for engine in options["engine_ids"]:
-        words += ["--engine", engine]
+        words += ["--engine", reference(engine)]
     flags = {"draws": "--draws", "data_path": "--data", "label": "--label", "classes": "--classes"}
     for name, flag in flags.items():
         if options[name] is not None:
@@ -59,7 +61,12 @@ def study_named(name: str) -> Study:
     if name in PRESETS:
         return preset(name)
     if name.endswith(".toml") or Path(name).exists():
-        return read_study(Path(name))
+        from parity.engines.sheet import engine
+
+        study = read_study(Path(name))
+        for each in study.engines or ():
+            engine(each)  # the file of an own engine makes its id known to whoever asks for it by that
+        return study
     raise unknown("preset", name, PRESETS)
 
 
@@ -69,14 +76,20 @@ def with_options(study: Study, options: dict[str, Any]) -> Study:
     if draws is not None:
         study = dataclasses.replace(study, protocol=dataclasses.replace(study.protocol, draws=draws))
     source = {"reference": options.pop("data_path"), "label": options.pop("label"), "classes": options.pop("classes")}
+    given = {
+        "--draws": draws,
+        "--data": source["reference"],
+        "--label": source["label"],
+        "--classes": source["classes"],
+    }
+    words = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     if source["classes"] is not None:
         first, comma, second = source["classes"].partition(",")
         if not comma or not first or not second or "," in second:
             raise RequestError(f"classes '{source['classes']}' must be two labels with a comma between, as in 0,1")
         source["classes"] = (first.strip(), second.strip())
     changed = {name: value for name, value in source.items() if value is not None}
-    study = dataclasses.replace(study, data=dataclasses.replace(study.data, **changed))
-    return study
+    return dataclasses.replace(study, data=dataclasses.replace(study.data, **changed), changed=(*study.changed, *words))
 
 
 def run_with_progress(

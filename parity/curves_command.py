@@ -27,6 +27,9 @@ def show_curves(
     study_name: str | None,
     sizes: Sequence[int],
     draws: int | None,
+    data_path: str | None,
+    label: str | None,
+    classes: str | None,
     margin: float | None,
     mode: Mode | None,
     device: str,
@@ -38,6 +41,7 @@ def show_curves(
 ) -> int:
     """`parity curves`. Exit code 1 where two curves differ, 3 where nothing could be compared."""
     from parity.api import curves
+    from parity.commands import study_named, with_options
     from parity.defaults_command import without_outputs
     from parity.lockstep_command import study_of
     from parity.report.document import failed, write_text
@@ -49,9 +53,11 @@ def show_curves(
         raise RequestError("name two engines, as in parity curves r-stats py-sklearn --method leekasso-glm, or --all")
     if method is None and study_name is None:
         raise RequestError("name the --method, the --study or both: `parity run --help` lists presets and methods")
+    source = {"draws": None, "data_path": data_path, "label": label, "classes": classes}
+    study = with_options(study_named(study_name or study_of(str(method))), source)
     with Progress(quiet) as follow:
         document = curves(
-            study_name or study_of(str(method)),
+            study,
             pair,
             method=method,
             draws=draws,

@@ -157,8 +157,12 @@ def _refuse_what_no_engine_can_take(x: NDArray[Any], features: Sequence[str], na
         )
 
 
-def mnist_folder() -> Path:
-    """Where MNIST's four files are: $PARITY_MNIST, a cache, ../shared/data/mnist, or downloaded into the cache."""
+def mnist_folder(*, download: bool = True) -> Path:
+    """Where MNIST's four files are: $PARITY_MNIST, a cache, ../shared/data/mnist, or downloaded into the cache.
+
+    A report that merely mentions MNIST neither fetches 11 MB unasked nor waits for a network: without `download`, a
+    RequestError where the files are in none of these places.
+    """
     from platformdirs import user_cache_path
 
     named = os.environ.get("PARITY_MNIST")
@@ -169,6 +173,8 @@ def mnist_folder() -> Path:
     for folder in (Path(named) if named else cache, cache, shared):
         if _has_mnist(folder):
             return folder
+    if not download:
+        raise RequestError("MNIST is not on this machine; `parity pixels` fetches it")
     return _download(cache)
 
 

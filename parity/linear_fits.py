@@ -46,6 +46,11 @@ class Solver:
         return f"{self.engine.id}:{self.algorithm}" if self.algorithm else self.engine.id
 
     @property
+    def reference(self) -> str:
+        """As a command line names it: an own engine by its file."""
+        return f"{self.engine.reference}:{self.algorithm}" if self.algorithm else self.engine.reference
+
+    @property
     def overrides(self) -> Plain:
         """The native arguments that choose the algorithm."""
         return self.engine.solvers[self.algorithm] if self.algorithm else {}

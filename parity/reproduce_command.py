@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ Plain = dict[str, Any]
 
 LEEK = "leek2017"
 "The preset whose published curve is known as numbers."
+
+UNSETTLED = ("undecided", "not run")
+"Verdicts on Leek's claims that a terminal counts and does not spell out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,10 @@ def drawings(preset: str) -> list[Drawing]:
     every = Drawing("engines", "Every engine beside the baselines", figure.multiples_figure)
     epochs = Drawing("epochs", "Accuracy after every epoch", figure.epochs_figure)
     original = {
-        LEEK: [Drawing("figure", "The figure of 2017, drawn again", figure.original_figure)],
+        LEEK: [
+            Drawing("figure", "The figure of 2017, drawn again", figure.original_figure),
+            Drawing("pixels", "Two digits told apart by one pixel", figure.pixels_figure),
+        ],
         "beam2017-r": [Drawing("figure", "The rebuttal's figure in R, drawn again", figure.redux_figure), epochs],
         "beam2017-python": [
             Drawing("figure", "The rebuttal's figure in Python, drawn again", figure.rebuttal_figure),
@@ -51,9 +58,10 @@ def reproduce_and_draw(
     preset: str, quick: bool, out: Path, store: Path | None, *, json_to: str | None, quiet: bool, **options: Any
 ) -> int:
     """`parity reproduce`."""
-    from parity.report.document import write
+    from parity.report.document import write, write_text
     from parity.report.markdown import markdown
-    from parity.report.rebuttal import claims
+    from parity.report.study_html import study_html
+    from parity.report.summary import summary
     from parity.report.terminal import comparison_line, send, shortfalls
     from parity.spec.study import preset as preset_named
     from parity.spec.study import quick as quickened
@@ -65,26 +73,29 @@ def reproduce_and_draw(
     make_folder(out)
     store = store or out / "parity.sqlite"
     done = run_with_progress(study, store, quiet=quiet, **options, published=preset == LEEK, rerun=rerun)
+    _claims(preset, done.document)
     pictures, troubles = _drawn(preset, done.document, out)
     if preset == LEEK:
-        guess = _guess(done.document, study, store, options, quiet=quiet, rerun=rerun)
-    else:
-        guess, done.document["claims"] = "", claims(done.document)
+        _guess(done.document, study, store, options, quiet=quiet, rerun=rerun)
     write(done.document, out / "parity.json")
-    (out / "report.md").write_text(markdown(done.document, pictures) + guess)
+    write_text(markdown(done.document, pictures), out / "report.md")
+    write_text(study_html([done.document]), out / "report.html")
     if json_to:
         send(done.document, json_to)
     if not quiet and json_to != "-":
         for comparison in done.document["comparisons"]:
             click.echo(comparison_line(comparison))
-        for claim in done.document.get("claims", []):
-            click.echo(claim["sentence"])
+        for line in _told(preset, done.document["claims"]):
+            click.echo(line)
+        click.echo(summary(done.document))
         shortfalls(done.document)
         for trouble in troubles:
             click.echo(trouble, err=True)
         click.echo(account(done))
-        made = [out / p["file"] for p in pictures] + [out / "report.md", out / "parity.json"]
-        click.echo("see " + ", ".join(map(str, made)))
+        made = [out / p["file"] for p in pictures] + [
+            out / name for name in ("report.html", "report.md", "parity.json")
+        ]
+        click.echo("see " + ", ".join(str(out / name) for name in names))
     return exit_code(done)
 
 
@@ -102,10 +113,36 @@ def _drawn(preset: str, document: Plain, out: Path) -> tuple[list[dict[str, str]
     return pictures, troubles
 
 
-def _guess(document: Plain, study: Study, store: Path, options: Plain, *, quiet: bool, rerun: str) -> str:
-    """The section on liblinear's robustness, whose numbers join the document."""
+def _claims(preset: str, document: Plain) -> None:
+    """What was claimed about a preset and the standing of all that ran join the document."""
+    from parity.pixels_command import section
+    from parity.report.leek_claims import leek_claims
+    from parity.report.rebuttal import claims
+    from parity.report.standing import rebuttal_standing
+
+    if preset != LEEK:
+        document["standing"], trivial = rebuttal_standing(document)
+        document["claims"] = claims(document) + trivial
+        return
+    document["standing"], made = leek_claims(document)
+    document["single_pixel"], separable = section()
+    document["claims"] = made + separable
+
+
+def _told(preset: str, claims: Sequence[Plain]) -> list[str]:
+    """A sentence for every claim; of Leek's, which are many, for every one that is settled, and how many are not."""
+    if preset != LEEK:
+        return [claim["sentence"] for claim in claims]
+    settled = [claim["sentence"] for claim in claims if claim["verdict"] not in UNSETTLED]
+    counted = Counter(claim["verdict"] for claim in claims if claim["verdict"] in UNSETTLED)
+    told = ", ".join(f"{count} {word}" for word, count in counted.items())
+    return [*settled, *([f"of {len(claims)} claims {told}: see report.md"] if told else [])]
+
+
+def _guess(document: Plain, study: Study, store: Path, options: Plain, *, quiet: bool, rerun: str) -> None:
+    """The numbers on liblinear's robustness join the document."""
     from parity.robustness_command import section
 
-    found, text = section(study, options["engine_ids"], store, jobs=options["jobs"], quiet=quiet, rerun=rerun)
-    document["robustness"] = found
-    return text
+    document["robustness"] = section(
+        study, options["engine_ids"], store, jobs=options["jobs"], quiet=quiet, rerun=rerun
+    )

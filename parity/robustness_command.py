@@ -79,28 +79,27 @@ def show_robustness(
 
 def section(
     study: Study, engine_ids: Sequence[str], store: Path, *, jobs: int | None, quiet: bool, rerun: str
-) -> tuple[Plain | None, str]:
-    """The document and the Markdown section of a reproduced study, from its own draws and store.
+) -> Plain | None:
+    """The document about a reproduced study, from its own draws and store.
 
     Only the engines of the gaps are asked; their fits on their own pixels are those of the study. None where none of
     them was asked for or runs.
     """
     from parity.engines.environment import describe
-    from parity.report.robustness import robustness_document, robustness_markdown
+    from parity.report.robustness import robustness_document
     from parity.report.status import StatusLine
     from parity.robustness import PAIRS, measure
 
     cheap = dict.fromkeys(contender.engine for pair in PAIRS for contender in pair)
     asked = [each for each in cheap if not engine_ids or each in engine_ids]
     if not asked:
-        return None, ""
+        return None
     try:
         with StatusLine(quiet, "reading settings") as line:
             measured = measure(study, asked, store=store, jobs=jobs or 0, watch=line.fitted)
     except NothingCompared:  # the report says already who did not run
-        return None, ""
-    found = robustness_document(measured, describe(), rerun)
-    return found, "\n" + robustness_markdown(found, whole=False)
+        return None
+    return robustness_document(measured, describe(), rerun)
 
 
 def draw(found: Plain, prefix: Path) -> Path:

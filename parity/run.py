@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from parity.spec.study import Study
     from parity.study.cells import Cell
     from parity.study.executor import Outcome
-    from parity.study.store import Result
+    from parity.study.store import Result, Store
 
 Follow = Callable[["Sequence[Cell]"], "Callable[[Cell, Result], object]"]
 "Given the cells to fit, returns what is to be told of each one as it is finished."
@@ -42,21 +42,28 @@ class Run:
 
 
 def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
-    """The engines asked for, or all that fit one of the study's methods, in the sheet's order."""
-    from parity.engines.sheet import engine, engines
+    """The engines asked for, or all of parity's that fit one of the study's methods, in the sheet's order.
+
+    named: ids, or files of a user's own engines.
+    """
+    from parity.engines.sheet import engine, engines, shipped
+    from parity.spec.study import ENGINE_SUFFIXES
 
     smallest = min(study.protocol.sizes)
     families = {study.specification(method, smallest).family for method in study.methods}
-    asked = list(named) or list(study.engines or ())
-    for engine_id in (*study.overrides, *study.only):
-        engine(engine_id)
+    # The study's own engines are looked up even where others are asked for: their files make their ids known.
+    of_study = [engine(name) for name in study.engines or ()]
+    chosen = {one.id: one for one in ([engine(name) for name in named] or of_study)}
+    for key in (*study.overrides, *study.only):
+        if Path(key).suffix in ENGINE_SUFFIXES:
+            raise RequestError(f"study {study.name} names the file '{key}' in overrides or only; write the engine's id")
+        engine(key)
     for engine_id, methods in study.only.items():
         for method in methods:
             if method not in study.methods:
                 raise unknown("method", method, study.methods, where=f"only.{engine_id}")
-    if not asked:
-        return [e for e in engines().values() if families & set(e.fits)]
-    chosen = {engine(engine_id).id: engine(engine_id) for engine_id in asked}
+    if not chosen:
+        return [e for e in shipped().values() if families & set(e.fits)]
     for one in chosen.values():
         if not families & set(one.fits):
             raise RequestError(
@@ -64,6 +71,14 @@ def wanted_engines(study: Study, named: Sequence[str] = ()) -> list[Engine]:
                 f"{', '.join(sorted(families))}; `parity engines` lists who fits what"
             )
     return [e for e in engines().values() if e.id in chosen]
+
+
+def as_asked(study: Study, named: Sequence[str], chosen: Sequence[Engine]) -> list[Engine]:
+    """The chosen engines in the order in which they were asked for, so that the first of a pair is its left side."""
+    from parity.engines.sheet import engine
+
+    order = [engine(name).id for name in [*named, *(study.engines or ())]]
+    return sorted(chosen, key=lambda one: order.index(one.id) if one.id in order else len(order))
 
 
 def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
@@ -92,18 +107,26 @@ def able(engines: Sequence[Engine], device: str = "cpu") -> tuple[dict[str, dict
 def code_hash(engine: Engine) -> str:
     """Sha256 of an engine's file, of those beside it that it or they name, and of ours that its numbers pass through.
 
-    A result counts for the code that made it: a mended engine file fits its cells again.
+    A result counts for the code that made it: a mended engine file fits its cells again. Of a user's own, a file of
+    another kind counts where its whole name is written, and parity's stands in for a script that is not beside it.
     """
-    from parity.engines.sheet import PACKAGE, engine_file
+    from parity.engines.sheet import PACKAGE, engine_file, engine_folder
 
     path = engine_file(engine)
-    beside = sorted(path.parent.glob(f"*{path.suffix}"))
+    folders = dict.fromkeys([engine_folder(engine.language), path.parent])
+    beside = {p.name: p for folder in folders for p in sorted(folder.iterdir()) if p.is_file()}
+
+    def is_named(file: Path, source: str) -> bool:
+        name = file.stem if file.suffix == path.suffix else file.name
+        return name in source and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", source) is not None
+
     named = [path]
     for file in named:  # it grows on the way
-        source = file.read_text(encoding="utf-8")
-        named += [p for p in beside if p not in named and re.search(rf"\b{re.escape(p.stem)}\b", source)]
+        source = file.read_text(encoding="utf-8", errors="replace") if file.suffix == path.suffix else ""
+        named += [p for p in beside.values() if p not in named and is_named(p, source)]
     ours = ["engines/contract.py", "engines/worker.py"]
     ours += ["engines/r_bridge.py"] if engine.language == "R" else []
+    ours += ["engines/own_engine.py"] if engine.own else []
     ours += ["spec/screen.py"] if engine.screen == "neutral" else []
     ours += ["engines/jax_on_cpu.py"] if engine.runtime == "keras-jax" else []
     files = [*named, *(PACKAGE / name for name in ours)]
@@ -120,11 +143,10 @@ def run_study(
     follow: Follow = unwatched,
     published: bool = False,
     rerun: str = "",
-    again: str = "",
 ) -> Run:
     """Fit what the store lacks and return the study's document.
 
-    rerun: the command that makes the document again; again: what follows `--study` in one that compares a pair again.
+    rerun: the command that makes the document again.
     Raises RequestError for a wrong request, before anything is fitted, and NothingCompared where no engine runs here.
     """
     from parity.data import load
@@ -148,7 +170,16 @@ def run_study(
         watch = follow([cell for cell in cells if cell.key not in done])
         outcome = Executor(store, study.data, data, draws, jobs=jobs).run(cells, watch)
         document = study_document(
-            study, data, draws, cells, store, chosen, idle, describe(), published=published, rerun=rerun, again=again
+            study,
+            data,
+            draws,
+            cells,
+            store,
+            as_asked(study, engines, chosen),
+            idle,
+            describe(),
+            published=published,
+            rerun=rerun,
         )
     return Run(document, data, draws, outcome)
 
@@ -156,7 +187,8 @@ def run_study(
 def document_of_store(study: Study, store_path: Path, engines: Sequence[str] = ()) -> dict[str, Any]:
     """The study's document from what a store holds of it, without fitting anything.
 
-    Raises NothingCompared where the store holds none of its cells.
+    engines: in place of all of which it holds a cell. As many draws and those sizes as it holds any cell of; what is
+    missing among them is missing. Raises NothingCompared where the store holds none of the study's cells.
     """
     from parity.data import load
     from parity.engines.environment import describe
@@ -166,17 +198,43 @@ def document_of_store(study: Study, store_path: Path, engines: Sequence[str] = (
     from parity.study.store import Store
 
     chosen = wanted_engines(study, engines)
-    data = load(study.data)
-    draws = make_draws(study.protocol, data)
     running, idle = able(chosen)
-    cells = plan(study, data, draws, running)
+    data = load(study.data)
     with Store(store_path) as store:
-        if not store.finished(cell.key for cell in cells):
-            raise NothingCompared(
-                f"store {store_path} holds no cell of {study.name} by the engines and versions that run here; name "
-                f"another --study, or make its cells with `parity run`"
-            )
-        return study_document(study, data, draws, cells, store, chosen, idle, describe(), again=study.reference)
+        study = _as_held(study, data, running, store)
+        chosen = [engine for engine in chosen if engine.id in (study.engines or ())]
+        draws = make_draws(study.protocol, data)
+        cells = plan(study, data, draws, {engine.id: running[engine.id] for engine in chosen})
+        asked, held = as_asked(study, engines, chosen), set(engines) & {each["engine"] for each in idle}
+        not_run = [each for each in idle if each["engine"] in held]
+        return study_document(study, data, draws, cells, store, asked, not_run, describe())
+
+
+def _as_held(study: Study, data: Data, running: dict[str, dict[str, str]], store: Store) -> Study:
+    """The study with the engines, the sizes and the number of draws of which a store holds any cell."""
+    import dataclasses
+
+    from parity.spec.protocol import make_draws
+    from parity.study.cells import plan
+
+    protocol = dataclasses.replace(study.protocol, draws=max(study.protocol.draws, store.draws()))
+    planned = plan(study, data, make_draws(protocol, data), running)
+    kept = store.finished(cell.key for cell in planned)
+    found = [cell for cell in planned if cell.key in kept]
+    if not found:
+        raise NothingCompared(
+            f"store {store.path} holds no cell of {study.name} by the engines and versions that run here; name "
+            f"another --study, or make its cells with `parity run`"
+        )
+    sizes = [n for n in study.protocol.sizes if any(cell.draw.n == n for cell in found)]
+    draws = 1 + max(cell.draw.index for cell in found)
+    words = [] if sizes == list(study.protocol.sizes) else [word for n in sizes for word in ("--n", str(n))]
+    return dataclasses.replace(
+        study,
+        engines=tuple(dict.fromkeys(cell.engine.id for cell in found)),
+        protocol=dataclasses.replace(protocol, sizes=tuple(sizes), draws=draws),
+        changed=(*study.changed, *words, "--draws", str(draws)),
+    )
 
 
 def translation(

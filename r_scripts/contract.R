@@ -8,10 +8,12 @@
 # (n, p) numeric matrix whose column names are the features, train$y a vector of 0 and 1 (any numbers for a Linear of
 # squared loss).
 
-# The path of a file beside this one.
+# The path of a file beside this one. parity/engines/r_bridge.py names the folder of the engine that it reads: of a copy
+# in another folder, what lies beside the copy comes first.
 beside <- local({
   here <- dirname(normalizePath(rev(unlist(lapply(sys.frames(), function(frame) frame$ofile)))[1]))
-  function(name) file.path(here, name)
+  folders <- c(get0(".engine_folder", parent.env(environment()), inherits = FALSE), here)
+  function(name) c(Filter(file.exists, file.path(folders, name)), file.path(here, name))[1]
 })
 
 source(beside("screen.R"), local = TRUE)

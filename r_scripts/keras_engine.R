@@ -4,8 +4,9 @@
 source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(frame) {
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
-for (name in c("precision", "network", "training", "first_batch", "defaults")) {
-  source(beside(sprintf("keras_%s.R", name)), local = TRUE)
+# Written out: a cell counts for the files whose names stand here.
+for (name in c("keras_precision", "keras_network", "keras_training", "keras_first_batch", "keras_defaults")) {
+  source(beside(paste0(name, ".R")), local = TRUE)
 }
 
 defaults <- function(spec, train, options) {

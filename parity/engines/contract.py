@@ -63,14 +63,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from parity.engines.sheet import engine_folder
+
 Plain = dict[str, Any]
 
 
 def beside(file: str, name: str) -> ModuleType:
-    """The module `name` in the folder of `file`: engine files are loaded by path and belong to no package."""
-    found = importlib.util.spec_from_file_location(f"parity_{name}", Path(file).with_name(f"{name}.py"))
+    """The module `name` in the folder of `file`: engine files are loaded by path and belong to no package.
+
+    Beside a copy of an engine file in another folder, parity's own stands in for what is not there.
+    """
+    path = Path(file).with_name(f"{name}.py")
+    own = engine_folder("Python") / path.name
+    source = own if own.is_file() and not path.is_file() else path
+    found = importlib.util.spec_from_file_location(f"parity_{name}", source)
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
+    # What stands in looks beside the copy first as well.
+    module.__file__ = str(path)
     found.loader.exec_module(module)
     return module
 

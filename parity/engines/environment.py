@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,7 @@ def describe() -> dict[str, Any]:
     packages = {name: version for one in engines().values() for name, version in versions(one).items()}
     packages |= {name: python_version(name) for name in ("numpy", "scipy", "pandas", *RPY2_PINS)}
     return {
+        "date": time.strftime("%Y-%m-%d"),
         "parity": python_version("parity-suite"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -379,9 +381,7 @@ def _mend(engine: Engine, package: str, wanted: str) -> str:
 def _relative(path: str) -> str:
     """The path as a user in the checkout would type it."""
     root = checkout()
-    if root and Path.cwd() == root and Path(path).is_relative_to(root):
-        return str(Path(path).relative_to(root))
-    return path
+    return os.path.relpath(path, root) if root and Path.cwd() == root and Path(path).is_relative_to(root) else path
 
 
 def _numpy_blas() -> str | None:

@@ -8,24 +8,71 @@ from typing import Any
 
 import numpy as np
 
+from parity.engines.sheet import engine_folder
+
 Plain = dict[str, Any]
+
+# An engine file looks for contract.R beside the files that are being read, from the innermost frame outwards: a copy in
+# another folder that has none beside it comes to `file`, which is parity's own. contract.R looks in .engine_folder
+# before it looks beside itself.
+_SOURCE = """
+function(path, file, environment) {
+  environment$.engine_folder <- dirname(path)
+  source(path, local = environment, chdir = TRUE)
+}
+"""
+
+# A warning that no handler inside takes would go to a console that nobody sees.
+_RECORDED = """
+function(fit, ...) {
+  messages <- character()
+  answer <- withCallingHandlers(fit(...), warning = function(w) {
+    messages <<- c(messages, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  list(answer = answer, messages = messages)
+}
+"""
 
 
 @functools.cache
 def engine_functions(path: Path) -> Plain:
-    """The functions of an R engine file, each callable with plain data and returning plain data."""
+    """The functions of an R engine file that it defines, each callable with plain data and returning plain data."""
     import rpy2.rinterface as ri
 
     ri.initr()
     base = ri.baseenv
     environment = base["new.env"](parent=ri.globalenv)
-    base["source"](str(path), local=environment, chdir=True)
+    _evaluated(_SOURCE)(str(path), str(engine_folder("R") / "contract.R"), environment)
+    recorded = _evaluated(_RECORDED)
 
     def bound(name: str) -> Any:
         function = environment[name]
         return lambda *arguments: plain(function(*[native(a) for a in arguments]))
 
-    return {name: bound(name) for name in ("defaults", "translate", "fit")}
+    def fit(*arguments: Any) -> Any:
+        told = plain(recorded(environment["fit"], *[native(a) for a in arguments]))
+        answer, messages = told["answer"], told["messages"]
+        if messages and isinstance(answer, dict):
+            answer["messages"] = [text for each in (answer.get("messages"), messages) for text in _texts(each)]
+        return answer
+
+    def defined(name: str) -> bool:
+        return bool(base["exists"](name, envir=environment, mode="function", inherits=False)[0])
+
+    found = {name: bound(name) for name in ("defaults", "translate") if defined(name)}
+    return {**found, **({"fit": fit} if defined("fit") else {})}
+
+
+def _evaluated(code: str) -> Any:
+    """What R makes of a text."""
+    import rpy2.rinterface as ri
+
+    return ri.baseenv["eval"](ri.baseenv["parse"](text=code))
+
+
+def _texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def native(value: Any) -> Any:

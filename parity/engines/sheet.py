@@ -33,6 +33,9 @@ FAMILIES = {
 }
 "What an engine can fit."
 
+LEEKASSO = ("lm", "glm", "liblinear")
+"The families of a Leekasso, whose columns are screened."
+
 RUNTIMES = ("h2o", "keras-jax", "keras-tensorflow", "keras-torch", "python", "r", "r-keras")
 "Kinds of worker process; engines of one runtime share them."
 
@@ -52,7 +55,10 @@ CAPABILITIES = {
 }
 
 _REQUIRED = ("language", "file", "runtime", "fits", "summary", "packages", "capabilities")
-_KEYS = (*_REQUIRED, "screen", "names", "solvers", "without", "order", "output", "many", "history")
+OPTIONAL = ("screen", "names", "solvers", "without", "order", "output", "many", "history")
+"Keys that a table may have."
+
+_KEYS = (*_REQUIRED, *OPTIONAL)
 _RANGE = re.compile(r"\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*(,\s*(==|>=|<=|!=|<|>)\s*\d+(\.\d+)*\s*)*")
 
 
@@ -64,7 +70,7 @@ class Engine:
     language: str
     "R or Python."
     file: str
-    "Name of its file in the folder of its language."
+    "Name of its file in the folder of its language; the whole path of a user's own."
     runtime: str
     "The kind of worker process that it runs in."
     fits: tuple[str, ...]
@@ -90,19 +96,59 @@ class Engine:
     "File in python/ whose row_order(n, epochs, seed) tells the order in which it visits rows, where nobody can set it."
     output: str | None = None
     "The one output layer for two classes that its networks have, sigmoid or softmax, where it leaves no choice."
+    own: bool = False
+    "Whether it is a user's own file, which brings its table along."
+
+    @property
+    def reference(self) -> str:
+        """What a user writes to name it: its id, or the path of the file of an own one."""
+        return os.path.relpath(self.file) if self.own else self.id
 
 
-def engines() -> dict[str, Engine]:
+def shipped() -> dict[str, Engine]:
     """Every engine of the sheet by id, in the sheet's order."""
     return dict(_shipped())
 
 
-def engine(id: str) -> Engine:
-    """The engine of that id; a RequestError names the nearest one where there is none."""
-    known = _shipped()
-    if id not in known:
-        raise unknown("engine", id, known)
-    return known[id]
+def engines() -> dict[str, Engine]:
+    """Every engine of the sheet by id, in the sheet's order, and after them a user's own that have been named."""
+    from parity.engines import own_engine
+
+    return {**_shipped(), **own_engine.known()}
+
+
+def engine(name: str) -> Engine:
+    """The engine of that id, or that a file describes; a RequestError names the nearest one where there is none.
+
+    The file of an own engine makes its id known, here and in the processes that are started from here.
+    """
+    from parity.engines import own_engine
+
+    known = engines()
+    if name in known:
+        return known[name]
+    if own_engine.is_file_name(name):
+        return own_engine.named(name)
+    raise unknown("engine", name, known)
+
+
+def called(text: str) -> str:
+    """What a user names an engine by, with the id in place of a file: ENGINE:ALGORITHM keeps its algorithm.
+
+    Whatever is no file passes as it is.
+    """
+    from parity.engines.own_engine import LANGUAGES
+
+    if Path(text).suffix in LANGUAGES:
+        return engine(text).id
+    file, colon, algorithm = text.rpartition(":")
+    return f"{engine(file).id}:{algorithm}" if colon and Path(file).suffix in LANGUAGES else text
+
+
+def reference(id: str) -> str:
+    """What a command line names an engine by: its id, or the path of an own engine's file."""
+    known = engines()
+    return known[id].reference if id in known else id
 
 
 def read(path: Path) -> dict[str, Engine]:
@@ -111,7 +157,7 @@ def read(path: Path) -> dict[str, Engine]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise RequestError(f"the capability sheet {path} cannot be read: {problem}") from None
-    return {id: _engine(id, table, path) for id, table in tables.items()}
+    return {id: read_table(id, table, str(path)) for id, table in tables.items()}
 
 
 def checkout() -> Path | None:
@@ -143,7 +189,7 @@ def language_of(engine: Engine, package: str) -> str:
     """
     if package in ("R", "Java"):
         return "system"
-    by_python = any(package in other.packages for other in engines().values() if other.language == "Python")
+    by_python = any(package in other.packages for other in _shipped().values() if other.language == "Python")
     return "Python" if engine.language == "Python" or by_python else "R"
 
 
@@ -152,10 +198,11 @@ def _shipped() -> dict[str, Engine]:
     return read(Path(os.environ.get(SHEET_VARIABLE, SHEET)))
 
 
-def _engine(id: str, table: Any, path: Path) -> Engine:
-    where = f"[{id}] of {path}"
+def read_table(id: str, table: Any, file: str, *, own: bool = False) -> Engine:
+    """The engine that a table of a file describes; a RequestError says which key is wrong and what would be right."""
+    where = f"the table of {file}" if own else f"[{id}] of {file}"
     if not isinstance(table, dict):
-        raise RequestError(f"'{id}' of {path} is not a table; an engine is written as [{id}]")
+        raise RequestError(f"'{id}' of {file} is not a table; an engine is written as [{id}]")
     require_keys(table, _REQUIRED, _KEYS, where)
     for key in ("language", "file", "runtime", "summary"):
         if not isinstance(table[key], str):
@@ -197,6 +244,7 @@ def _engine(id: str, table: Any, path: Path) -> Engine:
         many=tuple(table.get("many", [])),
         order=table.get("order"),
         output=table.get("output"),
+        own=own,
     )
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity.data import Data, Source, load
-from parity.engines import jax_on_cpu
+from parity.engines import jax_on_cpu, own_engine
 from parity.engines.sheet import Engine, engine, engine_file
 from parity.spec.models import Leekasso, Linear, Specification, plain
 from parity.spec.screen import neutral_screen
@@ -273,20 +273,27 @@ def engine_functions(sheet: Engine) -> Plain:
     if sheet.language == "R":
         from parity.engines.r_bridge import engine_functions as from_r
 
-        return from_r(path)
-    return _python_functions(path)
+        functions = from_r(path)
+    else:
+        functions = _python_functions(path, sheet.own)
+    return own_engine.completed(functions, sheet) if sheet.own else functions
 
 
 @functools.cache
-def _python_functions(path: Path) -> Plain:
+def _python_functions(path: Path, own: bool) -> Plain:
+    module = own_engine.module(path) if own else _module(path)
+    names = ("defaults", "translate", "fit", "fit_many")
+    return {name: getattr(module, name) for name in names if hasattr(module, name)}
+
+
+def _module(path: Path) -> ModuleType:
     name = f"parity_engine_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    names = ("defaults", "translate", "fit", "fit_many")
-    return {name: getattr(module, name) for name in names if hasattr(module, name)}
+    return module
 
 
 def _data() -> Data:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from parity.compare.curves import Agreement, Measure, Place, Scored, Size, agreement
 from parity.compare.equivalence import ALPHA
 from parity.compare.verdict import Comparison, Kind
+from parity.engines.sheet import reference
 
 if TYPE_CHECKING:
     from parity.engines.sheet import Engine
@@ -33,12 +34,10 @@ def pairs(
     scored: Mapping[tuple[str, str], Mapping[Place, Scored]],
     records: Sequence[Plain],
     not_run: Sequence[Mapping[str, str]],
-    again: str,
 ) -> list[Plain]:
     """Every pair of engines that were asked for the same method, in the order of engines and methods.
 
     engines: all that were asked for, whether they ran or not. scored: engine and method -> draw -> its cell's scores.
-    again: what follows `--study` in the line that compares one pair again.
     """
     planned = [(draw.n, draw.index) for draw in draws.train]
     reasons = {entry["engine"]: entry["reason"] for entry in not_run}
@@ -49,23 +48,25 @@ def pairs(
         for left, right in itertools.combinations(asked, 2):
             absent = next((side for side in (left, right) if side in reasons), None)
             if absent is not None:
-                found.append(_nothing(study, left, right, method, Kind.NOT_RUN, f"{absent}: {reasons[absent]}", again))
+                found.append(_nothing(study, left, right, method, Kind.NOT_RUN, f"{absent}: {reasons[absent]}"))
                 continue
             lacking = next((side for side in (left, right) if not scored.get((side, method))), None)
             if lacking is not None:
                 why = f"{lacking}: {_commonest_reason(records, lacking, method)}"
-                found.append(_nothing(study, left, right, method, Kind.ERROR, why, again))
+                found.append(_nothing(study, left, right, method, Kind.ERROR, why))
                 continue
             agreed = agreement(scored[left, method], scored[right, method], planned, study.margin)
-            found.append(_pair(left, right, method, agreed, again))
+            found.append(_pair(study, left, right, method, agreed))
     return found
 
 
-def rerun_of(left: str, right: str, method: str, again: str) -> str:
+def rerun_of(left: str, right: str, method: str, study: Study) -> str:
     """The command that compares one pair again."""
     import shlex
 
-    return f"{shlex.join(['parity', 'curves', left, right, '--method', method, '--study'])} {again}"
+    return shlex.join(
+        ["parity", "curves", reference(left), reference(right), "--method", method, "--study", *study.words]
+    )
 
 
 def _commonest_reason(records: Sequence[Plain], engine: str, method: str) -> str:
@@ -73,13 +74,13 @@ def _commonest_reason(records: Sequence[Plain], engine: str, method: str) -> str
     return Counter(told).most_common(1)[0][0] if told else "it was not fitted"
 
 
-def _nothing(study: Study, left: str, right: str, method: str, kind: Kind, reason: str, again: str) -> Plain:
+def _nothing(study: Study, left: str, right: str, method: str, kind: Kind, reason: str) -> Plain:
     empty = Agreement(kind, reason, study.margin, None, None, None, 0, 0, (), ())
-    return _pair(left, right, method, empty, again)
+    return _pair(study, left, right, method, empty)
 
 
-def _pair(left: str, right: str, method: str, agreed: Agreement, again: str) -> Plain:
-    rerun = rerun_of(left, right, method, again)
+def _pair(study: Study, left: str, right: str, method: str, agreed: Agreement) -> Plain:
+    rerun = rerun_of(left, right, method, study)
     return {
         "left": left,
         "right": right,

@@ -49,12 +49,11 @@ def study_document(
     *,
     published: bool = False,
     rerun: str = "",
-    again: str = "",
 ) -> dict[str, Any]:
     """The document of a study.
 
     cells: what was fitted of it; engines: all that were asked for; not_run: {"engine", "reason", "mend"} of those that
-    do not run here. again: what follows `--study` in the line that compares one pair again.
+    do not run here.
     """
     records = []
     scored: dict[tuple[str, str], dict[Place, Scored]] = defaultdict(dict)
@@ -85,7 +84,7 @@ def study_document(
             {"n": draw.n, "draw": draw.index, "label": int(data.y[draw.rows[0]])} for draw in draws.one_class
         ],
         "curves": curves,
-        "pairs": pairs(study, draws, engines, scored, records, not_run, again or study.name),
+        "pairs": pairs(study, draws, engines, scored, records, not_run),
         "baselines": _baselines(data, draws),
         "not_run": list(not_run),
         "comparisons": comparisons,
@@ -171,11 +170,18 @@ def _curves(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _baselines(data: Data, draws: Draws) -> list[dict[str, Any]]:
     by_size: dict[str, dict[int, list[float]]] = {name: defaultdict(list) for name in BASELINES}
+    cells: dict[str, list[dict[str, Any]]] = {name: [] for name in BASELINES}
     for draw in draws.train:
         for name, accuracy in baseline_accuracies(data, draw, draws.test).items():
             by_size[name][draw.n].append(accuracy)
+            cells[name].append({"n": draw.n, "draw": draw.index, "accuracy": accuracy})
     return [
-        {"baseline": name, "meaning": BASELINES[name], "points": [asdict(point(n, sizes[n])) for n in sorted(sizes)]}
+        {
+            "baseline": name,
+            "meaning": BASELINES[name],
+            "points": [asdict(point(n, sizes[n])) for n in sorted(sizes)],
+            "cells": cells[name],
+        }
         for name, sizes in by_size.items()
     ]
 

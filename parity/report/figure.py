@@ -83,6 +83,15 @@ def epochs_figure(document: dict[str, Any], prefix: Path) -> list[Path]:
     return _of_table("epochs_figure.R", header, rows, prefix, [str(EARLY), str(LATE[0])])
 
 
+def pixels_figure(document: dict[str, Any], prefix: Path) -> list[Path]:
+    """How well one pixel tells every two digits apart, and where it is."""
+    content = document["single_pixel"]
+    if "not_run" in content:
+        raise CannotDraw(content["not_run"])
+    rows = [(*p["digits"], p["accuracy"]["value"], p["row"], p["column"], p["above"]) for p in content["pairs"]]
+    return _of_table("pixels_figure.R", ("a", "b", "accuracy", "row", "column", "above"), rows, prefix)
+
+
 def _standing(document: dict[str, Any]) -> list[dict[str, Any]]:
     """One curve a method: of the engine that stands for it."""
     curves = [c for c in document["curves"] if c["engine"] == engine_of(document, c["method"])]

@@ -32,11 +32,11 @@ def lockstep_html(document: Plain) -> str:
     """The page of a document of kind "lockstep". It loads nothing and runs no script."""
     environment = page_environment()
     names = [side["name"] for side in document["sides"]]
-    strips = [_strip(document, f"{names[0]} and {names[1]}", "excess", "pair")]
+    strips = [strip(document, f"{names[0]} and {names[1]}", "excess", "pair")]
     if names[1] != "reference":
         strips += [
-            _strip(document, f"{names[0]} and the reference", "left_excess", "left"),
-            _strip(document, f"{names[1]} and the reference", "right_excess", "right"),
+            strip(document, f"{names[0]} and the reference", "left_excess", "left"),
+            strip(document, f"{names[1]} and the reference", "right_excess", "right"),
         ]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         document=document,
@@ -54,7 +54,7 @@ def lockstep_html(document: Plain) -> str:
     )
 
 
-def _strip(document: Plain, title: str, which: str, parting: str) -> Plain:
+def strip(document: Plain, title: str, which: str, parting: str) -> Plain:
     """One strip: rows of marks {x, width, shade, title}, and where the first parting is."""
     compared = document["compared"]
     tensors = _in_order(compared)

@@ -44,7 +44,7 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
     environment.filters["cell"] = table_cell
     environment.filters["code"] = code
     sizes = sorted({p["n"] for curve in [*document["curves"], *document["baselines"]] for p in curve["points"]})
-    return environment.from_string(TEMPLATE.read_text()).render(
+    page = environment.from_string(TEMPLATE.read_text()).render(
         study=document["study"],
         pictures=pictures,
         comparisons=document["comparisons"] if document.get("kind") != "curves" else [],
@@ -57,6 +57,23 @@ def markdown(document: dict[str, Any], pictures: Sequence[dict[str, str]] = ()) 
         troubles=troubles(document["cells"]),
         environment=sorted(flat(document["environment"])),
     )
+    return page + "".join(_further(document))
+
+
+def _further(document: dict[str, Any]) -> Iterator[str]:
+    """Sections on what a reproduced experiment measures beside its curves."""
+    if document.get("standing"):
+        from parity.report.standing import standing_markdown
+
+        yield standing_markdown(document["standing"])
+    if document.get("single_pixel"):
+        from parity.report.single_pixel import pixels_markdown
+
+        yield pixels_markdown(document["single_pixel"])
+    if document.get("robustness"):
+        from parity.report.robustness import robustness_markdown
+
+        yield "\n" + robustness_markdown(document["robustness"], whole=False)
 
 
 def table_cell(text: Any) -> str:

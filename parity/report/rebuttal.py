@@ -182,46 +182,47 @@ def _by_size(cells: Cells, sizes: Sequence[int], ends: tuple[float, float] = (0,
 
 def _near_perfect(document: Plain, method: str) -> Plain:
     claim = f"{LABELS[method]} is near perfect (accuracy above {NEAR_PERFECT}) at every size"
-    return _of_every_size(claim, _accuracies(document, method), _sizes(document), _draws(document), NEAR_PERFECT)
+    return of_every_size(document, claim, _accuracies(document, method), NEAR_PERFECT)
 
 
 def _poor_when_small(document: Plain) -> Plain:
-    small = [n for n in _sizes(document) if n <= SMALL]
+    small = [n for n in sizes_of(document) if n <= SMALL]
     claim = f"{LABELS['mlp-leek']} is poor (accuracy below {POOR}) at small sizes (n up to {SMALL})"
-    return _of_every_size(claim, _accuracies(document, "mlp-leek"), small, _draws(document), POOR, is_above=False)
+    return of_every_size(document, claim, _accuracies(document, "mlp-leek"), POOR, sizes=small, is_above=False)
 
 
 def _beats(document: Plain, method: str, linear: str) -> Plain:
     ours, theirs = _accuracies(document, method), _accuracies(document, linear)
     gaps = {draw: accuracy - theirs[draw] for draw, accuracy in ours.items() if draw in theirs}
     claim = f"{LABELS[method]} beats the Leekasso ({linear}) at every size, on the same rows"
-    return _of_every_size(claim, gaps, _sizes(document), _draws(document), 0, paired=True)
+    return of_every_size(document, claim, gaps, 0, paired=True)
 
 
-def _of_every_size(
+def of_every_size(
+    document: Plain,
     claim: str,
     values: Cells,
-    sizes: Sequence[int],
-    draws: int,
     line: float,
     *,
+    sizes: Sequence[int] | None = None,
     is_above: bool = True,
     paired: bool = False,
 ) -> Plain:
-    """A claim that values lie beyond a line at every size, of which `draws` fits each were planned.
+    """A claim that values lie beyond a line at every size, or at each of some.
 
     Measured at the size where it fails, if it does, or is nearest to failing.
     """
+    sizes = sizes_of(document) if sizes is None else sizes
     # Student's interval knows of no end to accuracy; a difference may be of either sign.
     spans = _by_size(values, sizes, (-1, 1) if paired else (0, 1))
     told = {n: (above if is_above else below)(span, line) for n, span in spans.items()}
     # A size without a fit is no evidence, in either direction.
     word = verdict([told.get(n, "open") for n in sizes])
-    planned, made = draws * len(sizes), sum(span.draws for span in spans.values())
+    planned, made = fits_planned(document, sizes), sum(span.draws for span in spans.values())
     word, lost = unless_missing(word, planned - made, planned, "pairs of fits" if paired else "fits")
     by_size = [{"n": n, **_plain(span), **_plain_answer(told[n])} for n, span in spans.items()]
     if not spans:
-        return _claim(claim, None, word, f"{claim}: {word}. No fit of it was made.", EVERY_SIZE, by_size)
+        return entry(claim, None, word, f"{claim}: {word}. No fit of it was made.", EVERY_SIZE, by_size)
     failing = [n for n, says in told.items() if says == "no"]
     weakest = min(failing or spans, key=lambda n: _room(spans[n], line, is_above))
     why = "which says no" if failing else "nearest to failing"
@@ -236,7 +237,7 @@ def _of_every_size(
         f"n = {weakest}, {why}, and {every.mean:{'+' if paired else ''}.4f} over all draws; of {len(spans)} sizes "
         f"{yes} yes ({clearly} clearly), {no} no, {still} open.{lost}{few}{more}"
     )
-    return _claim(claim, spans[weakest], word, sentence, EVERY_SIZE, by_size)
+    return entry(claim, spans[weakest], word, sentence, EVERY_SIZE, by_size)
 
 
 def _room(span: Span, line: float, is_above: bool) -> float:
@@ -254,16 +255,16 @@ def _improves(document: Plain, linear: str) -> Plain:
         f"Supported where the {LEVEL:.0%} interval (HC3) of the slope of accuracy on log2(n) lies above 0 and no "
         "fit is missing, refuted where it lies below, undecided otherwise."
     )
-    sizes = _sizes(document)
-    spans, planned = _by_size(cells, sizes), _draws(document) * len(sizes)
+    sizes = sizes_of(document)
+    spans, planned = _by_size(cells, sizes), fits_planned(document, sizes)
     span = _slope(cells)
     if span is None:
         sentence = f"{claim}: undecided. It needs two draws at each of two sizes."
-        return _claim(claim, None, "undecided", sentence, rule)
+        return entry(claim, None, "undecided", sentence, rule)
     word, lost = unless_missing(verdict([above(span, 0)]), planned - len(cells), planned, "fits")
     ends = f"{spans[min(spans)].mean:.3f} at n = {min(spans)}, {spans[max(spans)].mean:.3f} at n = {max(spans)}"
     sentence = f"{claim}: {word}. {shown(span, signed=True)} for every doubling; {ends}.{lost}"
-    return _claim(claim, span, word, sentence, rule)
+    return entry(claim, span, word, sentence, rule)
 
 
 def _slope(cells: Cells) -> Span | None:
@@ -309,7 +310,7 @@ def _fluctuates(document: Plain, method: str) -> Plain:
     curves = [c["accuracy_by_epoch"] for c in epoch_curves(document, method) if len(c["accuracy_by_epoch"]) >= last]
     if not curves:
         sentence = f"{claim}: undecided. No cell has its accuracy after each of {last} epochs."
-        return _claim(claim, None, "undecided", sentence, rule)
+        return entry(claim, None, "undecided", sentence, rule)
     early, late = [c[:EARLY] for c in curves], [c[first - 1 : last] for c in curves]
     size = spanned([spread(part) for part in early], QUESTIONS)
     calm = float(np.mean([spread(part) for part in late]))
@@ -318,7 +319,7 @@ def _fluctuates(document: Plain, method: str) -> Plain:
         "sum of the falls": _larger([*map(falls, early)], [*map(falls, late)]),
     }
     word = verdict([above(size, FLUCTUATION), *(above(share, 0.5) for share in shares.values())])
-    planned = _draws(document) * len(_sizes(document))
+    planned = fits_planned(document, sizes_of(document))
     lack = f"without accuracy after each of {last} epochs"
     word, lost = unless_missing(word, planned - len(curves), planned, "fits", lack)
     told = "; ".join(
@@ -336,7 +337,7 @@ def _fluctuates(document: Plain, method: str) -> Plain:
         "falls": fallen,
         "shares": {what: _plain(share) for what, share in shares.items()},
     }
-    return {**_claim(claim, size, word, sentence, rule), "epochs": content}
+    return {**entry(claim, size, word, sentence, rule), "epochs": content}
 
 
 def _larger(early: Sequence[float], late: Sequence[float]) -> Span:
@@ -365,13 +366,15 @@ def shown(span: Span, signed: bool = False) -> str:
     return f"{span.mean:{mark}.4f} [{span.low:{mark}.4f}, {span.high:{mark}.4f}]"
 
 
-def _sizes(document: Plain) -> list[int]:
+def sizes_of(document: Plain) -> list[int]:
+    """Training-set sizes of the study."""
     return list(document["study"]["protocol"]["sizes"])
 
 
-def _draws(document: Plain) -> int:
-    """Fits that were planned at each size."""
-    return int(document["study"]["protocol"]["draws"])
+def fits_planned(document: Plain, sizes: Sequence[int]) -> int:
+    """Fits of one engine that were planned at these sizes; a draw of one class is fitted to nothing."""
+    unfit = sum(draw["n"] in sizes for draw in document.get("one_class_draws", []))
+    return int(document["study"]["protocol"]["draws"]) * len(sizes) - unfit
 
 
 def _plain_answer(says: Says) -> Plain:
@@ -382,7 +385,8 @@ def _plain(span: Span) -> Plain:
     return {name: value for name, value in asdict(span).items() if name != "outer"}
 
 
-def _claim(claim: str, span: Span | None, word: str, sentence: str, rule: str, by_size: Sequence[Plain] = ()) -> Plain:
+def entry(claim: str, span: Span | None, word: str, sentence: str, rule: str, by_size: Sequence[Plain] = ()) -> Plain:
+    """A claim as it stands in parity.json."""
     interval = None if span is None or span.low is None else [span.low, span.high]
     return {
         "claim": claim,

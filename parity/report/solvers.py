@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,8 @@ def rerun_of(named: str, mode: str, left: Fit, right: Fit) -> str:
     """The command that makes one card again."""
     aligned = " --mode aligned" if mode == "aligned" else ""
     return (
-        f"parity solvers {left.solver.name} {right.solver.name} --method {left.method} --study {named} "
+        f"{shlex.join(['parity', 'solvers', left.solver.reference, right.solver.reference])} "
+        f"--method {left.method} --study {named} "
         f"--n {left.draw.n} --draw {left.draw.index}{aligned}"
     )
 

@@ -50,6 +50,12 @@ METHODS: dict[str, Specification] = {
 "The experiments of 2017: each pins what its author wrote and nothing else."
 
 
+ENGINE_SUFFIXES = (".py", ".R", ".r")
+"What the name of an engine file ends in; an id has no dot."
+
+DRAWS = 20
+"Draws at each size where curves of a preset are compared: enough to tell a margin of 0.01 where they scatter by 0.02."
+
 MARGIN = 0.01
 "A hundredth of the test rows: the difference that the debate of 2017 was about, and its networks' lead over one pixel."
 
@@ -63,7 +69,7 @@ class Study:
     protocol: Protocol
     methods: dict[str, Specification]
     engines: tuple[str, ...] | None = None
-    "Engine ids; None means every engine that fits one of the methods."
+    "Engine ids, and paths of a user's own engine files; None means every engine that fits one of the methods."
     mode: Mode = "shipped"
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
     "Engine id -> native arguments that replace the translated ones."
@@ -75,10 +81,19 @@ class Study:
     "Difference of accuracy from which on two curves are different, and below which they are equivalent."
     reference: str = ""
     "What a user writes to name it: a preset, or the path of its file."
+    changed: tuple[str, ...] = ()
+    "Words of a command line that say what of it was asked for otherwise, as --draws 20."
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
             raise RequestError(f"margin is {self.margin}; a difference of accuracy lies between 0 and 1, as 0.01")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What follows `--study` in a line of `parity curves` that asks for the same."""
+        presets_own = self.reference in PRESETS and "--draws" not in self.changed and self.protocol.draws != DRAWS
+        draws = ("--draws", str(self.protocol.draws)) if presets_own else ()
+        return (self.reference or self.name, *self.changed, *draws)
 
     def specification(self, method: str, n: int) -> Specification:
         """What a method asks for at one size: as written, or its aligned form.
@@ -155,6 +170,9 @@ PRESETS: dict[str, Study] = {
     ),
 }
 
+EXPECTATIONS = {"compare", "expected", "inconclusive"}
+"Keys of a parity.toml that say what its tests expect; parity/expectations.py reads them."
+
 QUICK_SIZES = 4
 "A quick run keeps this many sizes, spread over the preset's range, with one draw at each."
 
@@ -183,6 +201,7 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"study {path} is not TOML: {error}") from error
     known = {"name", "data", "label", "classes", "methods", "engines", "mode", "overrides", "only", "history", "margin"}
+    known |= EXPECTATIONS
     drawing = {f.name for f in dataclasses.fields(Protocol)}
     for key in document:
         if key not in known | drawing:
@@ -202,13 +221,24 @@ def read_study(path: Path) -> Study:
         data=_typed(source, Source, f"{path} data"),
         protocol=_typed(protocol, Protocol, str(path)),
         methods=_methods(document["methods"], path),
-        engines=_typed(document.get("engines"), tuple[str, ...] | None, f"{path} engines"),
+        engines=_engines(document.get("engines"), path),
         mode=_typed(document.get("mode", "shipped"), Mode, f"{path} mode"),
         overrides=_overrides(document.get("overrides", {}), f"{path} overrides"),
         only=_typed(document.get("only", {}), dict[str, tuple[str, ...]], f"{path} only"),
         history=_typed(document.get("history", False), bool, f"{path} history"),
         margin=_typed(document.get("margin", MARGIN), float, f"{path} margin"),
         reference=os.path.relpath(path),
+    )
+
+
+def _engines(written: Any, path: Path) -> tuple[str, ...] | None:
+    """Ids as they are; a user's own engine is a file beside the study, and stands by its whole path."""
+    named: tuple[str, ...] | None = _typed(written, tuple[str, ...] | None, f"{path} engines")
+    if named is None:
+        return None
+    return tuple(
+        str((path.parent / Path(name).expanduser()).resolve()) if Path(name).suffix in ENGINE_SUFFIXES else name
+        for name in named
     )
 
 

@@ -165,6 +165,12 @@ class Store:
             stored = self._connection.execute("SELECT key FROM cells WHERE status != 'lost'")
             return {key for (key,) in stored} & set(keys)
 
+    def draws(self) -> int:
+        """One more than the largest number of a draw of any cell; 0 in an empty store."""
+        with reported(self.path):
+            (most,) = self._connection.execute("SELECT coalesce(max(draw) + 1, 0) FROM cells").fetchone()
+            return int(most)
+
     def get(self, key: str) -> Result | None:
         """The result kept under a key, or None."""
         with reported(self.path):

@@ -58,7 +58,7 @@ def test_the_interval_shown_is_the_one_that_the_test_of_equivalence_stands_for()
         values = differences(mean, 0.012)
         found, p = paired(values), against(MARGIN, values).equivalent
         assert found.low is not None and found.high is not None and p is not None
-        assert (p <= ALPHA) == (-MARGIN < found.low and found.high < MARGIN)
+        assert (p <= ALPHA) == (found.low > -MARGIN and found.high < MARGIN)
         low, high = stats.ttest_1samp(values, 0).confidence_interval(0.9)
         assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 

@@ -1,0 +1,122 @@
+"""What `parity report` does: the page, the Markdown and the JUnit file of a document that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from parity.errors import RequestError
+
+Plain = dict[str, Any]
+
+PAGE = "report.html"
+"The page that is written beside the source where no output is named."
+
+
+def show_report(
+    source: Path,
+    *,
+    also: Sequence[Path] = (),
+    html_to: Path | None = None,
+    markdown_to: Path | None = None,
+    comment_to: Path | None = None,
+    junit_to: Path | None = None,
+    study_name: str | None = None,
+    quiet: bool = False,
+) -> int:
+    """`parity report`. source: a document of kind "study" or "curves", or a store; nothing is fitted.
+
+    also: documents of other rungs, whose evidence the page shows beside that of the curves.
+    """
+    from parity.cli_options import DONE
+    from parity.report.document import write_text
+    from parity.report.summary import summary
+
+    document = _document(source, study_name)
+    beside = [_beside(path) for path in also]
+    others = {"markdown": markdown_to, "comment": comment_to, "junit": junit_to}
+    if html_to is None and not any(others.values()):
+        html_to = source.with_name(PAGE)
+    # All are made before any is written: a source that one of them cannot show leaves no half of a report.
+    written = [(path, _text(kind, document)) for kind, path in others.items() if path]
+    if html_to:
+        written.insert(0, (html_to, _page(document, beside)))
+    for path, text in written:
+        try:
+            write_text(text, path)
+        except OSError as error:
+            raise RequestError(f"{path} cannot be written: {error.strerror}; name another file") from error
+    if not quiet:
+        click.echo(summary(document))
+        for path, _ in written:
+            click.echo(f"see {path}")
+    return DONE
+
+
+def _page(document: Plain, beside: Sequence[Plain]) -> str:
+    from datetime import date
+
+    from parity.report.study_html import study_html
+
+    today = date.today()
+    return study_html([document, *beside], f"{today.day} {today:%B %Y}")
+
+
+def _text(kind: str, document: Plain) -> str:
+    from parity.report.comment import comment
+    from parity.report.junit import junit
+    from parity.report.markdown import markdown
+
+    return {"markdown": markdown, "comment": comment, "junit": junit}[kind](document)
+
+
+def _document(source: Path, study_name: str | None) -> Plain:
+    from parity.report.reading import SQLITE, read_document
+    from parity.report.study_fields import require_fields
+    from parity.report.study_html import BESIDE, STUDIES
+
+    if source.is_file() and _begins(source, SQLITE):
+        if study_name is None:
+            raise RequestError(
+                f"{source} is a store and holds many studies' cells; name the --study, as --study leek2017"
+            )
+        from parity.commands import study_named
+        from parity.run import document_of_store
+
+        return document_of_store(study_named(study_name), source, ())
+    if study_name is not None:
+        raise RequestError(f"--study belongs to a store, and {source} is a document of its own; leave --study out")
+    document = read_document(source)
+    if document["kind"] not in STUDIES:
+        also = "; add it to a study's page with --also" if document["kind"] in BESIDE else ""
+        raise RequestError(
+            f"{source} is a document of kind '{document['kind']}', and a report is about one of kind 'study' or "
+            f"'curves', which `parity run` and `parity curves` write with --json{also}"
+        )
+    require_fields(document, str(source))
+    return document
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror}; name another file") from None
+
+
+def _beside(path: Path) -> Plain:
+    from parity.report.reading import read_document
+    from parity.report.study_fields import require_fields
+    from parity.report.study_html import BESIDE
+
+    document = read_document(path)
+    if document["kind"] not in BESIDE:
+        raise RequestError(
+            f"--also {path} is a document of kind '{document['kind']}'; it takes those of kind {', '.join(BESIDE)}"
+        )
+    require_fields(document, str(path))
+    return document
