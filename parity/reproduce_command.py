@@ -92,9 +92,7 @@ def reproduce_and_draw(
         for trouble in troubles:
             click.echo(trouble, err=True)
         click.echo(account(done))
-        made = [out / p["file"] for p in pictures] + [
-            out / name for name in ("report.html", "report.md", "parity.json")
-        ]
+        names = [*(picture["file"] for picture in pictures), "report.html", "report.md", "parity.json"]
         click.echo("see " + ", ".join(str(out / name) for name in names))
     return exit_code(done)
 
