@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test figure figure-beam2017-r figure-beam2017-python test checks lint types lint-r test-r no-r test-python test-aligned test-lockstep test-kill bench wheel clean spotless
+.PHONY: help setup setup-test figure figure-beam2017-r figure-beam2017-python test checks lint types lint-r test-r no-r test-python test-aligned test-lockstep test-kill bench pictures wheel clean spotless
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ bench: setup ## wall times: parity against plain R of 2017, all defaults, all pa
 	$(PYTHON) benchmarks/defaults/run.py
 	$(PYTHON) benchmarks/solvers/run.py
 	$(PYTHON) benchmarks/redux/run.py
+
+pictures: setup-test ## the pictures of the README and docs/ again: every figure and page (an hour from nothing)
+	$(PYTHON) tools/pictures.py
 
 wheel: setup-test ## dist/*.whl, R files included
 	$(PYTHON) -m build --wheel
