@@ -86,7 +86,7 @@ def _document(source: Path, study_name: str | None) -> Plain:
         from parity.commands import study_named
         from parity.run import document_of_store
 
-        return document_of_store(study_named(study_name), source, ())
+        return document_of_store(study_named(study_name), source)
     if study_name is not None:
         raise RequestError(f"--study belongs to a store, and {source} is a document of its own; leave --study out")
     document = read_document(source)

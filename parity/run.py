@@ -184,34 +184,41 @@ def run_study(
     return Run(document, data, draws, outcome)
 
 
-def document_of_store(study: Study, store_path: Path, engines: Sequence[str] = ()) -> dict[str, Any]:
+def document_of_store(study: Study, store_path: Path) -> dict[str, Any]:
     """The study's document from what a store holds of it, without fitting anything.
 
-    engines: in place of all of which it holds a cell. As many draws and those sizes as it holds any cell of; what is
-    missing among them is missing. Raises NothingCompared where the store holds none of the study's cells.
+    Engines, methods, sizes and draws are those of which it holds any cell; what is missing among them is missing.
+    Raises NothingCompared where the store holds none of the study's cells.
     """
+    import dataclasses
+
     from parity.data import load
     from parity.engines.environment import describe
     from parity.report.document import study_document
     from parity.spec.protocol import make_draws
-    from parity.study.cells import plan
     from parity.study.store import Store
 
-    chosen = wanted_engines(study, engines)
-    running, idle = able(chosen)
+    running, _ = able(wanted_engines(study))
     data = load(study.data)
     with Store(store_path) as store:
-        study = _as_held(study, data, running, store)
-        chosen = [engine for engine in chosen if engine.id in (study.engines or ())]
-        draws = make_draws(study.protocol, data)
-        cells = plan(study, data, draws, {engine.id: running[engine.id] for engine in chosen})
-        asked, held = as_asked(study, engines, chosen), set(engines) & {each["engine"] for each in idle}
-        not_run = [each for each in idle if each["engine"] in held]
-        return study_document(study, data, draws, cells, store, asked, not_run, describe())
+        # Curves are compared without accuracy after every epoch, and their cells are others than a study's with it.
+        asked = (study, dataclasses.replace(study, history=False)) if study.history else (study,)
+        held = next(filter(None, (_as_held(each, data, running, store) for each in asked)), None)
+        if held is None:
+            raise NothingCompared(
+                f"store {store_path} holds no cell of {study.name} by the engines and versions that run here; name "
+                f"another --study, or make its cells with `parity run`"
+            )
+        part, cells = held
+        draws = make_draws(part.protocol, data)
+        engines = as_asked(part, (), wanted_engines(part))
+        return study_document(part, data, draws, cells, store, engines, [], describe())
 
 
-def _as_held(study: Study, data: Data, running: dict[str, dict[str, str]], store: Store) -> Study:
-    """The study with the engines, the sizes and the number of draws of which a store holds any cell."""
+def _as_held(
+    study: Study, data: Data, running: dict[str, dict[str, str]], store: Store
+) -> tuple[Study, list[Cell]] | None:
+    """The part of a study of which a store holds any cell, with that part's cells; None where it holds none."""
     import dataclasses
 
     from parity.spec.protocol import make_draws
@@ -222,19 +229,27 @@ def _as_held(study: Study, data: Data, running: dict[str, dict[str, str]], store
     kept = store.finished(cell.key for cell in planned)
     found = [cell for cell in planned if cell.key in kept]
     if not found:
-        raise NothingCompared(
-            f"store {store.path} holds no cell of {study.name} by the engines and versions that run here; name "
-            f"another --study, or make its cells with `parity run`"
-        )
-    sizes = [n for n in study.protocol.sizes if any(cell.draw.n == n for cell in found)]
+        return None
+    engines = tuple(
+        one.id for one in as_asked(study, (), list({cell.engine.id: cell.engine for cell in found}.values()))
+    )
+    methods = {name: spec for name, spec in study.methods.items() if any(cell.method == name for cell in found)}
+    sizes = tuple(n for n in study.protocol.sizes if any(cell.draw.n == n for cell in found))
     draws = 1 + max(cell.draw.index for cell in found)
-    words = [] if sizes == list(study.protocol.sizes) else [word for n in sizes for word in ("--n", str(n))]
-    return dataclasses.replace(
+    cells = [
+        cell
+        for cell in planned
+        if cell.engine.id in engines and cell.method in methods and cell.draw.n in sizes and cell.draw.index < draws
+    ]
+    words = [] if sizes == study.protocol.sizes else [word for n in sizes for word in ("--n", str(n))]
+    part = dataclasses.replace(
         study,
-        engines=tuple(dict.fromkeys(cell.engine.id for cell in found)),
-        protocol=dataclasses.replace(protocol, sizes=tuple(sizes), draws=draws),
+        engines=engines,
+        methods=methods,
+        protocol=dataclasses.replace(protocol, sizes=sizes, draws=draws),
         changed=(*study.changed, *words, "--draws", str(draws)),
     )
+    return part, cells
 
 
 def translation(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parity.errors import RequestError
+from parity.errors import NothingCompared, RequestError
 from parity.report_command import show_report
 from tests.parity.defaults_page import small_document
 from tests.parity.study_page import lockstep_beside, small_study, solvers_beside
@@ -58,6 +60,28 @@ def test_a_store_needs_its_study(tmp_path: Path) -> None:
         pass
     with pytest.raises(RequestError, match="name the --study"):
         show_report(tmp_path / "cells.sqlite")
+
+
+def test_a_store_is_reported_as_far_as_it_goes_and_nothing_is_fitted(study_file: Callable[..., Path], tmp_path: Path):
+    from parity.api import curves
+    from parity.run import document_of_store
+    from parity.spec.study import read_study
+    from parity.study.store import Store
+
+    lines = {"methods": '["leekasso-lm", "leekasso-glm"]', "sizes": "[20, 30, 40]", "draws": "2"}
+    study, store = study_file(**lines, engines='["py-statsmodels", "py-sklearn"]'), tmp_path / "cells.sqlite"
+    made = curves(study, ("py-statsmodels", "py-sklearn"), method="leekasso-lm", sizes=[20, 40], draws=4, store=store)
+    with Store(store) as opened:
+        before = [row["key"] for row in opened.rows()]
+    found = document_of_store(read_study(study), store)
+    with Store(store) as opened:
+        assert [row["key"] for row in opened.rows()] == before
+    # Of the second method and the middle size the store holds nothing, so that nothing of them is missing.
+    (pair,), (same,) = found["pairs"], made["pairs"]
+    assert {**pair, "rerun": "", "curves": ""} == {**same, "rerun": "", "curves": ""}
+    assert shlex.split(pair["rerun"])[-6:] == ["--n", "20", "--n", "40", "--draws", "4"]
+    with pytest.raises(NothingCompared, match="holds no cell of study"):
+        document_of_store(read_study(study_file(**{**lines, "sizes": "[25]"})), store)
 
 
 def test_documents_of_other_rungs_are_shown_beside(tmp_path: Path) -> None:
