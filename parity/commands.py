@@ -21,6 +21,7 @@ def run_and_print(
     study_name: str, store: Path, *, mode: Mode | None, json_to: str | None, quiet: bool, **options: Any
 ) -> int:
     """`parity run`."""
+    from parity.report.summary import summary
     from parity.report.terminal import accuracies, send, shortfalls
 
     chosen = ["--mode", mode] if mode else []
@@ -32,6 +33,8 @@ def run_and_print(
         send(done.document, json_to)
     if not quiet and json_to != "-":
         accuracies(done.document)
+        if done.document["pairs"]:
+            click.echo(summary(done.document))
         shortfalls(done.document)
         click.echo(account(done))
     return exit_code(done)

@@ -123,7 +123,7 @@ def failed(document: dict[str, Any]) -> bool:
 
 def _record(cell: Cell, store: Store, data: Data, draws: Draws) -> tuple[dict[str, Any], Scored | None]:
     """What parity.json says of a cell, and what comparisons need of it: None where it has no fit."""
-    result = store.get(cell.key)
+    result = store.get(cell.key, ("label", "probability", "history"))
     record: dict[str, Any] = {
         "key": cell.key,
         "engine": cell.engine.id,

@@ -6,7 +6,7 @@ import io
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,11 +171,11 @@ class Store:
             (most,) = self._connection.execute("SELECT coalesce(max(draw) + 1, 0) FROM cells").fetchone()
             return int(most)
 
-    def get(self, key: str) -> Result | None:
-        """The result kept under a key, or None."""
+    def get(self, key: str, arrays: Collection[str] | None = None) -> Result | None:
+        """The result kept under a key, or None; arrays: the names of those that are wanted, where not all are."""
         with reported(self.path):
             row = self._connection.execute("SELECT status, facts, arrays FROM cells WHERE key = ?", (key,)).fetchone()
-            return None if row is None else Result(row[0], json.loads(row[1]), unpack(row[2]))
+            return None if row is None else Result(row[0], json.loads(row[1]), unpack(row[2], arrays))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as plain data with its arrays unpacked, in order of key."""
@@ -226,10 +226,10 @@ def pack(arrays: dict[str, Any]) -> bytes:
     return zlib.compress(buffer.getvalue(), level=1)
 
 
-def unpack(blob: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays that `pack` packed."""
+def unpack(blob: bytes, wanted: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays that `pack` packed, or those of them that are wanted."""
     try:
         with np.load(io.BytesIO(zlib.decompress(blob)), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if wanted is None or name in wanted}
     except (zlib.error, ValueError, OSError, KeyError) as error:
         raise sqlite3.DatabaseError(f"a cell's arrays are malformed ({error})") from error
