@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from parity.cli_ladder import LADDER
-from parity.cli_options import DONE, NOTHING_COMPARED, WRONG_REQUEST, engine_names, json_option, typed
+from parity.cli_options import (
+    DONE,
+    NOTHING_COMPARED,
+    WRONG_REQUEST,
+    data_options,
+    engine_names,
+    engines_option,
+    json_option,
+    typed,
+)
 from parity.cli_reports import REPORTS
 from parity.errors import NothingCompared, RequestError
 
@@ -173,20 +182,11 @@ def _overrides(written: tuple[str, ...]) -> dict[str, Any]:
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.option(
-            "--engine",
-            "engine_ids",
-            callback=engine_names,
-            multiple=True,
-            metavar="ID|FILE",
-            help="Only this engine; may be repeated.",
-        ),
+        engines_option,
         click.option("--draws", type=int, help="Training draws at each size, in place of the study's."),
         click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True),
         click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core)."),
-        click.option("--data", "data_path", metavar="NAME|FILE", help="Another data set: mnist01, mnist, a CSV, …"),
-        click.option("--label", metavar="COLUMN", help="The label column of that data set."),
-        click.option("--classes", metavar="A,B", help="The two labels to compare; B counts as 1."),
+        data_options,
         click.option("--quiet", is_flag=True, help="No progress and no summary."),
         json_option,
     ]

@@ -7,19 +7,12 @@ from typing import Any
 
 import click
 
-from parity.cli_options import engine_names, json_option
+from parity.cli_options import data_options, engine_names, engines_option, json_option
 
 
 @click.command()
 @click.argument("method", required=False)
-@click.option(
-    "--engine",
-    "engine_ids",
-    callback=engine_names,
-    multiple=True,
-    metavar="ID|FILE",
-    help="Only this engine; may be repeated.",
-)
+@engines_option
 @click.option(
     "--diff", "pair", callback=engine_names, nargs=2, metavar="A B", help="Only what differs between two engines."
 )
@@ -112,9 +105,7 @@ def lockstep(pair: tuple[str, ...], **options: Any) -> int:
 @click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
 @click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: the study's sizes).")
 @click.option("--draws", type=click.IntRange(1), help="Draws at each size (default: the file's; 20 for a preset).")
-@click.option("--data", "data_path", metavar="NAME|FILE", help="Another data set: mnist01, mnist, a CSV, …")
-@click.option("--label", metavar="COLUMN", help="The label column of that data set.")
-@click.option("--classes", metavar="A,B", help="The two labels to compare; B counts as 1.")
+@data_options
 @click.option("--margin", type=float, help="Difference of accuracy that counts (default: the study's, 0.01).")
 @click.option("--mode", type=click.Choice(["shipped", "aligned"]), help="In place of the study's own.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
@@ -131,14 +122,7 @@ def curves(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@click.option(
-    "--engine",
-    "engine_ids",
-    callback=engine_names,
-    multiple=True,
-    metavar="ID|FILE",
-    help="Only this engine; may be repeated.",
-)
+@engines_option
 @click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 @json_option
@@ -164,14 +148,7 @@ def divergences(ids: tuple[str, ...], check: bool, store: Path | None, jobs: int
 @click.command()
 @click.option("--draws", type=click.IntRange(1), default=30, show_default=True, help="Training draws at each size.")
 @click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: 10, 15, … 85).")
-@click.option(
-    "--engine",
-    "engine_ids",
-    callback=engine_names,
-    multiple=True,
-    metavar="ID|FILE",
-    help="Only this engine; may be repeated. py-h2o only so.",
-)
+@engines_option(help="Only this engine; may be repeated. py-h2o only so.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/robustness"), show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")

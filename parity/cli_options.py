@@ -19,6 +19,26 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that put another data set in place of the study's."""
+    options = [
+        click.option("--data", "data_path", metavar="NAME|FILE", help="Another data set: mnist01, mnist, a CSV, …"),
+        click.option("--label", metavar="COLUMN", help="The label column of that data set."),
+        click.option("--classes", metavar="A,B", help="The two labels to compare; B counts as 1."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def engines_option(
+    command: Callable[..., Any] | None = None, *, help: str = "Only this engine; may be repeated."
+) -> Callable[..., Any]:
+    """The option --engine, by id or file, of every command that takes several."""
+    option = click.option("--engine", "engine_ids", callback=engine_names, multiple=True, metavar="ID|FILE", help=help)
+    return option if command is None else option(command)
+
+
 def typed(text: str) -> Any:
     """A value from the command line: JSON where it is that (-1, true, [5, 5]), else the text itself."""
     try:

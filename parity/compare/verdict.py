@@ -36,6 +36,19 @@ MEANINGS = {
 FAILURES = {Kind.DIFFERENT_EXPLAINED, Kind.DIFFERENT_UNEXPLAINED, Kind.ERROR}
 "Verdicts that make a comparison fail."
 
+WORST_FIRST = (
+    Kind.DIFFERENT_UNEXPLAINED,
+    Kind.DIFFERENT_EXPLAINED,
+    Kind.ERROR,
+    Kind.INCONCLUSIVE,
+    Kind.NOT_COMPARABLE,
+    Kind.NOT_RUN,
+    Kind.WITHIN_TOLERANCE,
+    Kind.EQUIVALENT,
+    Kind.IDENTICAL,
+)
+"Of several verdicts the first of these is the one to look at."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:

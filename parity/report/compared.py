@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity.compare.verdict import FAILURES, MEANINGS, Kind
+from parity.compare.verdict import FAILURES, MEANINGS, WORST_FIRST, Kind
 
 Plain = dict[str, Any]
 
@@ -22,18 +22,6 @@ PARTS_AT = "first parts at "
 
 JOINERS = "\u200c\u200d"
 "Not printable by themselves, and parts of words in several scripts."
-
-WORST_FIRST = (
-    Kind.DIFFERENT_UNEXPLAINED,
-    Kind.DIFFERENT_EXPLAINED,
-    Kind.ERROR,
-    Kind.INCONCLUSIVE,
-    Kind.NOT_COMPARABLE,
-    Kind.NOT_RUN,
-    Kind.WITHIN_TOLERANCE,
-    Kind.EQUIVALENT,
-    Kind.IDENTICAL,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

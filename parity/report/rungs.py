@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from parity.compare.verdict import Kind
+from parity.compare.verdict import WORST_FIRST, Kind
 from parity.report.lockstep import named
 
 Plain = dict[str, Any]
@@ -33,19 +33,6 @@ MARKS = {
     Kind.ERROR: "✕",
 }
 "A sign beside each verdict's words, so that a matrix is read at a glance and without its colours."
-
-SEVERITY = (
-    Kind.ERROR,
-    Kind.DIFFERENT_UNEXPLAINED,
-    Kind.DIFFERENT_EXPLAINED,
-    Kind.INCONCLUSIVE,
-    Kind.NOT_COMPARABLE,
-    Kind.NOT_RUN,
-    Kind.WITHIN_TOLERANCE,
-    Kind.EQUIVALENT,
-    Kind.IDENTICAL,
-)
-"Of several draws' verdicts on one pair the first of these is the pair's."
 
 DIFFERS, ALIKE = "asked otherwise", "asked alike"
 "What a pair's defaults end in; a difference of defaults is a fact, and no verdict on the fits."
@@ -157,14 +144,14 @@ def _shown(evidence: Evidence) -> Iterable[tuple[str, Shown]]:
         note = f"from n = {first}" if first is not None else ""
         yield "curves", verdict_shown(pair["verdict"], note, _title(names, pair["verdict"], pair["reason"]))
     if evidence.locksteps:
-        worst = min(evidence.locksteps, key=lambda d: SEVERITY.index(Kind(d["comparisons"][0]["verdict"])))
+        worst = min(evidence.locksteps, key=lambda d: WORST_FIRST.index(Kind(d["comparisons"][0]["verdict"])))
         comparison, parting = worst["comparisons"][0], worst["partings"].get("pair")
         note = f"at {named(parting, worst['every'])}" if parting else ""
         title = _title(names, comparison["verdict"], comparison["reason"])
         yield "lockstep", verdict_shown(comparison["verdict"], note, title)
     if evidence.cards or evidence.absent:
         each = [*evidence.cards, *evidence.absent]
-        worst = min(each, key=lambda c: SEVERITY.index(Kind(c["verdict"])))
+        worst = min(each, key=lambda c: WORST_FIRST.index(Kind(c["verdict"])))
         same = Counter(c["verdict"] for c in each)[worst["verdict"]]
         note = worst.get("first") or ""
         note += f" in {same} of {len(each)}" if len(each) > 1 else ""
