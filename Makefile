@@ -4,6 +4,8 @@ PARITY := .venv/bin/parity
 PYTHON := .venv/bin/python
 OUT ?= out/leek2017
 PYTEST_ARGS ?=
+# Test files side by side. A file starts up to two workers a runtime and a JVM, so that two at a time fill four cores.
+TESTERS ?= 2
 
 # Without R its own checks are left out, but never in CI.
 R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
@@ -51,7 +53,7 @@ no-r:
 	@echo "no R here: R's own lint and tests are left out. To mend it: make setup, as a user who may use apt-get"
 
 test-python:
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n $(TESTERS) --dist loadfile $(PYTEST_ARGS)
 
 test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on 36 (a quarter of an hour)
 	PARITY_ALIGNED=all $(PYTHON) -m pytest tests/parity/test_aligned.py $(PYTEST_ARGS)
