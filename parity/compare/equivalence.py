@@ -140,15 +140,15 @@ def sign_patterns(count: int) -> NDArray[np.float64]:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for their number (Holm 1979); None stays None and counts for nothing."""
-    from statsmodels.stats.multitest import multipletests
+    """p-values corrected for their number (Holm 1979); None stays None and counts for nothing.
 
-    known = [i for i, p in enumerate(p_values) if p is not None]
+    statsmodels' multipletests gives the same and collects garbage at every call, half the time of a report.
+    """
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    stepped = np.array([(len(known) - rank) * p for rank, (p, _) in enumerate(known)])
     corrected: list[float | None] = [None] * len(p_values)
-    if known:
-        _, adjusted, _, _ = multipletests([p_values[i] for i in known], alpha=ALPHA, method="holm")
-        for i, p in zip(known, adjusted, strict=True):
-            corrected[i] = float(p)
+    for (_, i), p in zip(known, np.minimum(np.maximum.accumulate(stepped), 1.0), strict=True):
+        corrected[i] = float(p)
     return corrected
 
 

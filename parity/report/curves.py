@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from parity.compare.curves import Agreement, Measure, Place, Scored, Size, agreement
+from parity.compare.curves import Agreement, Discordant, Measure, Place, Scored, Size, agreement
 from parity.compare.equivalence import ALPHA
 from parity.compare.verdict import Comparison, Kind
 from parity.engines.sheet import reference
@@ -52,10 +52,13 @@ def pairs(
                 continue
             lacking = next((side for side in (left, right) if not scored.get((side, method))), None)
             if lacking is not None:
-                why = f"{lacking}: {_commonest_reason(records, lacking, method)}"
+                why = _commonest_reason(records, lacking, method) or f"{lacking}: it was not fitted"
                 found.append(_nothing(study, left, right, method, Kind.ERROR, why))
                 continue
             agreed = agreement(scored[left, method], scored[right, method], planned, study.margin)
+            if agreed.cells < len(planned):
+                told = [w for side in (left, right) if (w := _commonest_reason(records, side, method))]
+                agreed = dataclasses.replace(agreed, reason="; ".join([agreed.reason, *told]))
             found.append(_pair(study, left, right, method, agreed))
     return found
 
@@ -70,8 +73,9 @@ def rerun_of(left: str, right: str, method: str, study: Study) -> str:
 
 
 def _commonest_reason(records: Sequence[Plain], engine: str, method: str) -> str:
-    told = [r["reason"] for r in records if (r["engine"], r["method"]) == (engine, method) and r["reason"]]
-    return Counter(told).most_common(1)[0][0] if told else "it was not fitted"
+    """Why most of the fits of an engine that failed did so; empty where none failed."""
+    told = Counter(r["reason"] for r in records if (r["engine"], r["method"]) == (engine, method) and r["reason"])
+    return "; ".join(f"{engine}: {reason}" for reason, _ in told.most_common(1))
 
 
 def _nothing(study: Study, left: str, right: str, method: str, kind: Kind, reason: str) -> Plain:
@@ -94,7 +98,7 @@ def _pair(study: Study, left: str, right: str, method: str, agreed: Agreement) -
         "identical_cells": agreed.identical_cells,
         "cells": agreed.cells,
         "sizes": [_size(size) for size in agreed.sizes],
-        "discordant": [asdict(each) for each in agreed.discordant],
+        "discordant": [_discordant(each) for each in agreed.discordant],
         "rerun": rerun,
         "curves": _comparison(left, right, method, agreed, rerun).document(),
     }
@@ -115,6 +119,11 @@ def _comparison(left: str, right: str, method: str, agreed: Agreement, rerun: st
         tolerance_reason=RULE,
         rerun=rerun,
     )
+
+
+def _discordant(each: Discordant) -> Plain:
+    counts = {"left_only": each.left_only, "right_only": each.right_only}
+    return {"n": each.n, "draw": each.draw, **counts, "p": each.p}
 
 
 def _size(size: Size) -> Plain:

@@ -10,7 +10,7 @@ import click
 
 from parity.compare.curves import shown
 from parity.compare.equivalence import Paired
-from parity.compare.verdict import Kind
+from parity.report.markdown import needed
 from parity.report.terminal import columns, paragraph
 
 Plain = dict[str, Any]
@@ -89,5 +89,4 @@ def _widest(pair: Plain, name: str) -> str:
 def _row(pair: Plain) -> list[str]:
     widest = max(pair["sizes"], key=lambda size: abs(size["gap"]), default=None)
     gap, at = ("–", "–") if widest is None else (f"{widest['gap']:+.4f}", str(widest["n"]))
-    needed = "–" if pair["verdict"] != Kind.INCONCLUSIVE else str(pair["draws_needed"] or "more than one")
-    return [pair["method"], pair["left"], pair["right"], pair["verdict"], gap, at, needed]
+    return [pair["method"], pair["left"], pair["right"], pair["verdict"], gap, at, needed(pair)]
