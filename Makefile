@@ -58,8 +58,8 @@ test-python:
 test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on 36 (a quarter of an hour)
 	PARITY_ALIGNED=all $(PYTHON) -m pytest tests/parity/test_aligned.py $(PYTEST_ARGS)
 
-test-lockstep: setup-test ## every fault planted in five engines, and 200 honest runs (half an hour)
-	PARITY_LOCKSTEP=all $(PYTHON) -m pytest tests/parity/test_planted.py $(PYTEST_ARGS)
+test-lockstep: setup-test ## every fault planted in five engines, 200 honest runs, 100 updates of each rule (half an hour)
+	PARITY_LOCKSTEP=all $(PYTHON) -m pytest tests/parity/test_planted.py tests/python/test_keras_trace.py $(PYTEST_ARGS)
 
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)

@@ -20,6 +20,8 @@ from parity.spec.study import METHODS
 from tests.python.conftest import digits, load_engine, run_printed
 
 UPDATES = 100
+SOME = 25
+"Updates of RMSprop and Adadelta where not all are asked for: SGD and Adam go the whole way, here and in every engine."
 RULES: dict[str, reference.Rule] = {
     "sgd": reference.SGD(0.005),
     "adam": reference.Adam(0.001),
@@ -107,7 +109,7 @@ def thinned(data: dict) -> dict:
 
 
 def lockstep(fit: Any, optimizer: str, precision: str, data: dict) -> dict:
-    """The largest gaps of UPDATES updates from the reference, and the updates after which an array is out of bounds."""
+    """The largest gaps of the updates from the reference, and the updates after which an array is out of bounds."""
     kind, rule = np.dtype(precision).type, RULES[optimizer]
     drawn = reference.glorot_uniform((data["train"]["x"].shape[1], 128, 128, 2), "relu", "softmax", 5)
     start = replace(drawn, arrays=tuple(array.astype(kind).astype(float) for array in drawn.arrays))
@@ -115,11 +117,14 @@ def lockstep(fit: Any, optimizer: str, precision: str, data: dict) -> dict:
     batches = [(row[None], y[None]) for row, y in zip(x, data["train"]["y"], strict=True)]
     spec = replace(DEEP, optimizer=optimizer, precision=precision, **PINNED[optimizer])
     weights = {"weights": list(start.arrays[::2]), "biases": list(start.arrays[1::2])}
-    options = {"initial_weights": weights, "trace": {"steps": UPDATES}}
+    every = optimizer in ("sgd", "adam") or os.environ.get("PARITY_LOCKSTEP") == "all"
+    updates = UPDATES if every else SOME
+    batches = batches[:updates]
+    options = {"initial_weights": weights, "trace": {"steps": updates}}
     first, *trace = fit(plain(spec), data["train"], data["test"], options)["trace"]
-    assert len(trace) == UPDATES and gap(flat(first), start.arrays) == 0
+    assert len(trace) == updates and gap(flat(first), start.arrays) == 0
     narrow = precision == "float32"
-    allowed = perturbation.spread(start, rule, batches) if narrow else [()] * UPDATES
+    allowed = perturbation.spread(start, rule, batches) if narrow else [()] * updates
     found: dict[str, Any] = {"weights": 0.0, "gradients": 0.0, "activations": 0.0, "loss": 0.0, "outside": []}
     for k, (record, step, bound) in enumerate(zip(trace, reference.train(start, rule, batches), allowed, strict=True)):
         gaps = {

@@ -58,7 +58,7 @@ def process(environ: dict[str, str], language: str) -> Any:
 
 
 @pytest.mark.parametrize("optimizer", RULES)
-def test_a_hundred_single_row_updates_of_float64_are_the_reference_s(facts, optimizer):
+def test_single_row_updates_of_float64_are_the_reference_s(facts, optimizer):
     found = facts["lockstep"][optimizer]["float64"]
     assert found["dtypes"] == ["float64"] * 3
     for part in ("weights", "gradients", "activations", "loss"):
@@ -66,7 +66,7 @@ def test_a_hundred_single_row_updates_of_float64_are_the_reference_s(facts, opti
 
 
 @pytest.mark.parametrize("optimizer", RULES)
-def test_a_hundred_single_row_updates_of_float32_are_as_near_as_rounding_of_the_inputs_allows(facts, optimizer):
+def test_single_row_updates_of_float32_are_as_near_as_rounding_of_the_inputs_allows(facts, optimizer):
     found = facts["lockstep"][optimizer]["float32"]
     assert found["dtypes"] == ["float32"] * 3
     assert found["outside"] == []
