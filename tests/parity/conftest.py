@@ -62,7 +62,8 @@ def parity() -> Parity:
             capture_output=True,
             text=True,
             cwd=cwd,
-            env={**os.environ, **environ},
+            # How wide the terminal is that pytest runs in is nobody's concern.
+            env={**os.environ, "COLUMNS": "120", **environ},
             timeout=300,
             check=False,
         )

@@ -78,7 +78,7 @@ def test_a_loss_that_is_reported_otherwise_is_named_with_its_reason(parity: Pari
     )  # fmt: skip
     assert ran.returncode == 1
     assert "different: explained" in ran.stdout
-    assert "off 0 and 1 before their logarithm is taken" in " ".join(ran.stdout.split())
+    assert "off 0 and 1 before their logarithm is taken" in ran.stdout
     assert "what is reported differs, not what is learnt from it" in ran.stdout
     assert "agree still" in ran.stdout
     page = (tmp_path / "page.html").read_text()
@@ -167,7 +167,7 @@ def test_a_trace_that_does_not_show_what_it_should_is_an_error_and_no_agreement(
         PARITY_SHEET=str(tmp_path / "sheet.toml"),
     )  # fmt: skip
     assert ran.returncode == 1
-    assert said in " ".join(ran.stdout.split())
+    assert said in ran.stdout
 
 
 @needs_sklearn
