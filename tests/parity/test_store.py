@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +101,11 @@ def broken(path: Path, how: str) -> None:
             path.write_text("not a database at all, but long enough to be looked at " * 40)
         case "another program's":
             path.unlink()
-            with sqlite3.connect(path) as other:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("CREATE TABLE t (x)")
         case "of another version":
-            with sqlite3.connect(path) as other:
+            # What it leaves in its write-ahead log is in the file once it is closed, and no sooner.
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("PRAGMA user_version=99")
 
 
