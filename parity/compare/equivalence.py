@@ -73,7 +73,7 @@ class PValues:
 
 
 def paired(differences: Floats) -> Paired:
-    """Mean and 90 % t interval of (draws,) paired differences; none that is wider than accuracies can differ."""
+    """Mean of (draws,) paired differences with its t interval at the level INTERVAL."""
     count, mean = len(differences), float(differences.mean())
     if count < 2:
         return Paired(count, mean, None, None, None)
@@ -89,7 +89,6 @@ def against(margin: float, differences: Floats) -> PValues:
     if len(differences) < 2:
         return PValues(None, None, "")
     flips = lumpy(differences)
-    # below: against a mean of -margin or less; above: against a mean of margin or more. And the reverse of both.
     within = max(_greater(differences + margin, flips), _greater(margin - differences, flips))
     beyond = min(_greater(differences - margin, flips), _greater(-margin - differences, flips))
     return PValues(within, min(1.0, 2 * beyond), "sign flips" if flips else "")

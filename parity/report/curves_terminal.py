@@ -34,17 +34,12 @@ def print_curves(document: Plain) -> None:
     counted = Counter(pair["verdict"] for pair in pairs)
     draws = document["study"]["protocol"]["draws"]
     told = ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
-    click.echo(
-        f"{len(pairs)} pair{'s' * (len(pairs) != 1)} over {draws} draws a size, margin {_margin(document)}: {told}"
-    )
+    margin = f"{document['study']['margin']:g}"
+    click.echo(f"{len(pairs)} pair{'s' * (len(pairs) != 1)} over {draws} draws a size, margin {margin}: {told}")
     for each in document["one_class_draws"]:
         click.echo(
             f"draw {each['draw']} at n = {each['n']} holds class {each['label']} only and was not fitted", err=True
         )
-
-
-def _margin(document: Plain) -> str:
-    return f"{document['study']['margin']:g}"
 
 
 def _card(pair: Plain, document: Plain, width: int) -> None:
