@@ -1,7 +1,8 @@
-"""What a Python user calls: the curves of a study's engines, compared, as the document that reports are made from."""
+"""What a Python user calls: curves compared and gaps explained, as the documents that reports are made from."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from parity.errors import NothingCompared, RequestError, unknown
 
 if TYPE_CHECKING:
+    from parity.explanation import Explained, Watch
     from parity.run import Follow
     from parity.spec.models import Mode
     from parity.spec.study import Study
@@ -109,3 +111,71 @@ def _pair(pair: Sequence[str]) -> tuple[str, ...]:
     if pair and (len(pair) != 2 or pair[0] == pair[1]):
         raise RequestError("name two engines, as in parity curves r-stats py-sklearn --method leekasso-glm, or --all")
     return tuple(pair)
+
+
+def explain(
+    study: Study | str | Path,
+    pair: Sequence[str],
+    *,
+    method: str,
+    sizes: Sequence[int] = (),
+    draws: int | None = None,
+    fresh: int | None = None,
+    budget: float | None = None,
+    margin: float | None = None,
+    mode: Mode | None = None,
+    device: str = "cpu",
+    store: Path | None = None,
+    jobs: int = 0,
+    recipe_to: Path | None = None,
+    watch: Watch | None = None,
+    rerun: str = "",
+) -> Plain:
+    """Find which differences between two engines cause the gap of their accuracies, and what closes it.
+
+    study: a preset's name, a study file or a Study. sizes: the study's first, if none is named. draws: DRAWS where none
+    are named; fresh: as many again, on which the smallest set is verified. budget: seconds; what the store holds is not
+    fitted again. recipe_to: folder for the code that closes the gap, with its rows. Returns the document of kind
+    "explanation", one comparison a size. Raises RequestError for a wrong request and NothingCompared where one side
+    does not run here. On KeyboardInterrupt the best answer so far is returned.
+    """
+    from parity.engines.environment import describe
+    from parity.explanation import explaining
+    from parity.report.explain import explanation_document
+    from parity.spec.study import DRAWS
+    from parity.study.tables import cache_folder
+
+    asked = _study(study)
+    given = {"--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
+    changed = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    asked = dataclasses.replace(
+        asked,
+        margin=asked.margin if margin is None else margin,
+        mode=mode or asked.mode,
+        changed=(*asked.changed, *changed),
+    )
+    count = DRAWS if draws is None else draws
+    last: dict[int, Explained] = {}
+    recipes: dict[int, list[Plain]] = {}
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        explaining(
+            asked,
+            [*pair],
+            method,
+            sizes=tuple(sizes) or asked.protocol.sizes[:1],
+            draws=count,
+            fresh=count if fresh is None else fresh,
+            store=store or cache_folder() / "explain.sqlite",
+            budget=budget,
+            device=device,
+            jobs=jobs,
+            recipe_to=recipe_to,
+            **({} if watch is None else {"watch": watch}),
+        ) as course,
+    ):
+        for each in course:
+            last[each.n], recipes[each.n] = each, list(each.recipes)
+    if not last:
+        raise KeyboardInterrupt
+    return explanation_document(asked, list(last.values()), describe(), list(recipes.values()), rerun)

@@ -1,4 +1,4 @@
-"""The commands of the ladder: defaults, solvers, lockstep, curves, and what is known beside them."""
+"""The commands of the ladder: defaults, solvers, lockstep, curves, explain, and what is known beside them."""
 
 from __future__ import annotations
 
@@ -122,6 +122,36 @@ def curves(pair: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
+@click.argument("pair", callback=engine_names, metavar="A B", nargs=-1)
+@click.option("--method", metavar="METHOD", required=True, help="A method of the study, as mlp-leek.")
+@click.option("--study", "study_name", help="A preset or a study.toml (default: the first preset with METHOD).")
+@click.option("--n", "sizes", type=click.IntRange(2), multiple=True, help="Training rows (default: the first size).")
+@click.option("--draws", type=click.IntRange(2), help="Draws that effects are measured on.  [default: 20]")
+@click.option("--fresh", type=click.IntRange(0), help="Further draws to verify the answer on (default: as many).")
+@data_options
+@click.option("--budget", metavar="TIME", help="Stop with the best answer so far, as 90s or 10m (default: never).")
+@click.option("--margin", type=float, help="Difference of accuracy that counts (default: the study's, 0.01).")
+@click.option("--mode", type=click.Choice(["shipped", "aligned"]), help="In place of the study's own.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--store", type=click.Path(path_type=Path), help="Where fits are kept (default: the user's cache).")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes for a runtime (default: one a core).")
+@click.option("--recipe", "recipe_to", type=click.Path(path_type=Path), help="Folder for the code with its rows.")
+@click.option("--html", "html_to", type=click.Path(path_type=Path), help="Write the page with the waterfall.")
+@click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the explanation as Markdown.")
+@click.option("--picture", "picture_to", type=click.Path(path_type=Path), help="Draw the waterfall, as PNG or SVG.")
+@click.option("--quiet", is_flag=True, help="No progress and no text.")
+@json_option
+def explain(pair: tuple[str, ...], **options: Any) -> int:
+    """Which differences between A and B cause the gap, how sure is that, and what to type so that they agree.
+
+    Every difference that can be read or measured is switched, by itself and with the others, on the same rows.
+    """
+    from parity.explain_command import show_explain
+
+    return show_explain(pair, **options)
+
+
+@click.command()
 @engines_option
 @click.option("--markdown", "markdown_to", type=click.Path(path_type=Path), help="Write the page of all tables.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
@@ -172,5 +202,5 @@ def pixels(data: str, json_to: str | None, quiet: bool) -> int:
     return show_pixels(data, json_to=json_to, quiet=quiet)
 
 
-LADDER = (defaults, solvers, lockstep, curves, certified, divergences, robustness, pixels)
+LADDER = (defaults, solvers, lockstep, curves, explain, certified, divergences, robustness, pixels)
 "In the order in which a comparison climbs it."

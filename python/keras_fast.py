@@ -21,7 +21,7 @@ starts, loop, nets, native = checks.starts, checks.loop, checks.nets, checks.nat
 FIT_ARGUMENTS = {"epochs", "batch_size", "verbose", "shuffle"}
 "Arguments of Keras' fit that the loop knows what to do with."
 
-UNSERVED = ("initial_weights", "row_order", "trace", "untrained")
+UNSERVED = ("row_order", "trace", "untrained")
 "Options of a fit that the loop does not serve."
 
 
@@ -83,7 +83,7 @@ def compiled_fit(
     """One fit by the compiled loop, predicted by the model's own predict."""
     key, arguments = key_of(spec, options), nets.arguments_mlp(spec, options)
     x, x_test = native.scaled(spec, train["x"], test["x"])
-    start = starts.started(arguments, x, train["y"], nets.seed_of(options))
+    start = starts.started(arguments, x, train["y"], nets.seed_of(options), option(options, "initial_weights"))
     every = option(options, "history")
     watched = x_test[::every] if every else None
     batch, epochs = starts.batch_size(arguments), spec["epochs"]

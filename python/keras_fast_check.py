@@ -61,7 +61,7 @@ def checked(
     # Not looked at here, but with it the loop is the one that the fits run.
     every = option(options, "history")
     watched = x_test[::every] if every else None
-    start = starts.started(arguments, x, train["y"], options["seed"])
+    start = starts.started(arguments, x, train["y"], options["seed"], option(options, "initial_weights"))
     unit, rng = np.finfo(start.weights[0].dtype).eps, np.random.default_rng(0)
 
     def trained(move: Callable[[Any], Any]) -> list[Any]:

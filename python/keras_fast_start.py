@@ -21,8 +21,11 @@ class Start(NamedTuple):
     "What fit returns; it tells the steps of an epoch."
 
 
-def started(arguments: Plain, x: Any, y: Any, seed: int | None) -> Start:
-    """What `model.fit` of a new network would start from, drawn in the order in which Keras draws it."""
+def started(arguments: Plain, x: Any, y: Any, seed: int | None, given: Plain | None = None) -> Start:
+    """What `model.fit` of a new network would start from, drawn in the order in which Keras draws it.
+
+    given: weights and biases that stand in place of those drawn, as in options["initial_weights"].
+    """
     import keras
     import numpy as np
 
@@ -36,6 +39,14 @@ def started(arguments: Plain, x: Any, y: Any, seed: int | None) -> Start:
     # keras/src/trainers/data_adapters/array_data_adapter.py, _get_iterator, which JAX' trainer reads.
     orders = [np.random.permutation(n) if shuffled else np.arange(n) for _ in range(epochs)]
     values = [[np.array(v.value) for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables)]
+    if given is not None:
+        pairs = zip(given["weights"], given["biases"], strict=True)
+        own = [np.asarray(each, dtype=values[0][0].dtype) for pair in pairs for each in pair]
+        if [each.shape for each in own] != [each.shape for each in values[0]]:
+            raise ValueError(
+                f"initial_weights have shapes {[each.shape for each in own]}, which are not this network's"
+            )
+        values[0] = own
     return Start(*values, np.stack(orders), history)
 
 

@@ -15,10 +15,10 @@ mkdir -p .setup
 . setup/packages.sh
 
 groups="r"
-extras="keras,h2o"
+extras="keras,h2o,pictures"
 if [ "${1:-}" = "--test" ]; then
   groups="r test"
-  extras="keras,h2o,test"
+  extras="keras,h2o,pictures,test"
 fi
 
 only_one_at_a_time

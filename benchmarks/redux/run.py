@@ -28,7 +28,7 @@ from parity.engines.worker import Setting, Task, fit, fit_batch, start
 from parity.run import run_study
 from parity.spec.protocol import make_draws
 from parity.spec.study import preset
-from parity.study.executor import ONE_THREAD, environ_of
+from parity.study.processes import ONE_THREAD, environ_of
 
 STUDY = preset("beam2017-r")
 SIZE = 40

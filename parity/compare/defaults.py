@@ -117,7 +117,7 @@ def entries(engine: Engine, rows: Sequence[Plain], context: Context, probes: Seq
 
     context: what is known of the data; the batch size and the momentum in force are taken from the rows themselves.
     """
-    settings = {function: _settings(function, rows) for function in dict.fromkeys(row["function"] for row in rows)}
+    settings = {function: settings_of(function, rows) for function in dict.fromkeys(row["function"] for row in rows)}
 
     probed = {(p.function, p.name): p for p in probes}
 
@@ -137,7 +137,7 @@ def entries(engine: Engine, rows: Sequence[Plain], context: Context, probes: Seq
     return tuple(Entry(row, named(row, known), probed.get((row["function"], row["name"]))) for row in rows)
 
 
-def _settings(function: str, rows: Iterable[Plain]) -> Plain:
+def settings_of(function: str, rows: Iterable[Plain]) -> Plain:
     """The other values of one call, by which the meaning of a parameter may depend."""
     layer = {"layer": "output"} if function.endswith(OUTPUT) else {}
     return {**{row["name"]: in_force(row) for row in rows if row["function"] == function}, **layer}
@@ -146,7 +146,7 @@ def _settings(function: str, rows: Iterable[Plain]) -> Plain:
 def diff(left: Side, right: Side) -> Diff:
     """What differs between two sides. Missing on one side counts as a difference unless it amounts to the same."""
     differences, agreeing = _behaviours(left, right)
-    ours, theirs = ({e.key: e for e in reversed(_chosen(side))} for side in (left, right))
+    ours, theirs = by_key(left), by_key(right)
     order = {name: place for place, name in enumerate(GLOSSARY)}
     only: dict[str, list[str]] = {left.name: [], right.name: []}
     left_open: list[str] = []
@@ -159,7 +159,7 @@ def diff(left: Side, right: Side) -> Diff:
             if meant.absent is None:
                 only[side.name].append(f"{key} = {_shown(entry, meant)}")
                 continue
-        if _agree(one, other, meant.absent if meant else None):
+        if agree(one, other, meant.absent if meant else None):
             agreeing.append(key)
             continue
         choosing = [
@@ -219,12 +219,14 @@ def _behaviours(left: Side, right: Side) -> tuple[list[Difference], list[str]]:
     return differences, agreeing
 
 
-def _chosen(side: Side) -> list[Entry]:
-    """One entry a key, first the one that is known best: given or read back before declared alone."""
-    return sorted(side.entries, key=lambda e: (not e.row["given"], not e.row["effective_from"], e.row["required"]))
+def by_key(side: Side) -> dict[str, Entry]:
+    """One entry a key, the one that is known best: given or read back before declared alone."""
+    best = sorted(side.entries, key=lambda e: (not e.row["given"], not e.row["effective_from"], e.row["required"]))
+    return {entry.key: entry for entry in reversed(best)}
 
 
-def _agree(one: Entry | None, other: Entry | None, absent: Any) -> bool:
+def agree(one: Entry | None, other: Entry | None, absent: Any) -> bool:
+    """Whether two entries have one value in one unit; absent: what a missing one amounts to."""
     units = {entry.canonical.unit for entry in (one, other) if entry and entry.canonical}
     values = [absent if entry is None or entry.value is None else entry.value for entry in (one, other)]
     return len(units) < 2 and alike(*values)

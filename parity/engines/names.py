@@ -66,9 +66,10 @@ def canonical(
     function: as in a row of `defaults`; packages before it do not matter. settings: the other native values of the same
     call by name, for parameters whose meaning depends on them, and {"layer": "output"} for an output layer.
     A word without a translation passes in lower case with hyphens; None, "auto" and what is neither a number nor a word
-    pass as they are. Of a sequence each element is converted, and one of a single element stands for that element.
+    pass as they are. Of a sequence each element is converted, and one of equal elements stands for that element, but
+    for the units of layers.
     """
-    found = _name(engine, function, name, settings or {})
+    found = name_of(engine, function, name, settings or {})
     if found is None:
         return None
     known = GLOSSARY[found.parameter]
@@ -87,7 +88,10 @@ def canonical(
 
     if isinstance(value, list | tuple):
         elements = [converted(each) for each in value]
-        value = elements[0] if len(elements) == 1 else elements
+        uniform = len(elements) == 1 or (
+            found.parameter != "hidden" and elements and elements.count(elements[0]) == len(elements)
+        )
+        value = elements[0] if uniform else elements
     else:
         value = converted(value)
     return Canonical(found.parameter, unit, value, found.unit)
@@ -134,7 +138,8 @@ def _read(key: str, entry: Any, where: str) -> Name:
     return Name(key, known.name, unit, {_word(word): value for word, value in entry.get("values", {}).items()})
 
 
-def _name(engine: Engine, function: str, name: str, settings: Mapping[str, Any]) -> Name | None:
+def name_of(engine: Engine, function: str, name: str, settings: Mapping[str, Any]) -> Name | None:
+    """The key of `names.toml` that stands for a native parameter, if any; arguments as of `canonical`."""
     used = []
     for title in engine.names:
         if title not in tables():

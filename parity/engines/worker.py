@@ -26,6 +26,7 @@ import numpy as np
 from parity.data import Data, Source, load
 from parity.engines import jax_on_cpu, own_engine
 from parity.engines.sheet import Engine, engine, engine_file
+from parity.spec.intervention import LARGEST_F1, NOTHING, Intervention, largest_f1
 from parity.spec.models import Leekasso, Linear, Specification, plain
 from parity.spec.screen import neutral_screen
 
@@ -51,6 +52,7 @@ class Task:
     device: str = "cpu"
     server: Plain | None = None
     frames: Plain | None = None
+    intervention: Intervention = NOTHING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +107,8 @@ def _end_with_parent() -> None:
 def fit(task: Task) -> Plain:
     """Fit one cell. Returns {"status", "facts", "arrays"}; a framework's own refusal is a result, not an error."""
     started = time.perf_counter()
-    test, sheet = _test_rows(), engine(task.engine)
-    train, options = _asked(task)
+    sheet = engine(task.engine)
+    train, test, options = _asked(task)
     prepared = time.perf_counter()
     # Loading a framework is the framework's time: the first cell of a worker carries it.
     functions = engine_functions(sheet)
@@ -122,11 +124,18 @@ def fit(task: Task) -> Plain:
         return {"status": status, "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
     fitted = time.perf_counter()
     observed = condensed(answer, bool(task.observe.get("untrained"))) if task.observe is not None else {}
-    result = sorted_out(answer, len(test["rows"]))
+    result = _result(answer, task, train)
     result["arrays"] |= observed
     own = prepared - started + time.perf_counter() - fitted
     result["facts"] |= {"inside": fitted - prepared, "overhead": own}
     return result
+
+
+def _result(answer: Plain, task: Task, train: Plain) -> Plain:
+    """An engine's answer sorted out, with the labels that a cut from outside gives where one was asked for."""
+    if task.intervention.cut is not None:
+        answer = {**answer, **_cut(answer, task.intervention.cut, train["y"])}
+    return sorted_out(answer, len(_test_rows()["rows"]))
 
 
 def fit_batch(tasks: list[Task]) -> list[Plain]:
@@ -135,20 +144,22 @@ def fit_batch(tasks: list[Task]) -> list[Plain]:
     Where it raises, they are fitted one by one, so that each has its own reason, and each is told of it.
     """
     started = time.perf_counter()
-    test, sheet = _test_rows(), engine(tasks[0].engine)
+    sheet = engine(tasks[0].engine)
     asked = [_asked(task) for task in tasks]
-    options = {**asked[0][1], "seeds": [task.seed for task in tasks]}
+    _, test, options = asked[0]
+    options = {**options, "seeds": [task.seed for task in tasks]}
     del options["seed"]
     prepared = time.perf_counter()
     functions = engine_functions(sheet)
     _leave_at_once()
     try:
         with without(sheet.without):
-            answers = functions["fit_many"](plain(tasks[0].spec), [train for train, _ in asked], test, options)
+            answers = functions["fit_many"](plain(tasks[0].spec), [train for train, _, _ in asked], test, options)
         fitted = time.perf_counter()
         if len(answers) != len(tasks):
             raise ValueError(f"fit_many returned {len(answers)} answers for {len(tasks)} draws")
-        results = [sorted_out(answer, len(test["rows"])) for answer in answers]
+        given = zip(answers, tasks, asked, strict=True)
+        results = [_result(answer, task, train) for answer, task, (train, _, _) in given]
     except Exception as error:  # which of them it was, and why, each tells by itself
         return [
             told(fit(task), f"fitted by itself, since fit_many raised {type(error).__name__}: {error}")
@@ -166,11 +177,12 @@ def told(result: Plain, message: str) -> Plain:
     return {**result, "facts": {**facts, "messages": [*facts.get("messages", []), message]}}
 
 
-def _asked(task: Task) -> tuple[Plain, Plain]:
-    """The training rows and the options of a task."""
+def _asked(task: Task) -> tuple[Plain, Plain, Plain]:
+    """The training rows, the test rows and the options of a task."""
     data, spec = _data(), task.spec
     x = np.asarray(data.x[task.rows], dtype=np.float64)
-    train = {"x": x, "y": data.y[task.rows].astype(np.int64), "features": list(data.features), "rows": task.rows}
+    y = data.y[task.rows].astype(np.int64)
+    train: Plain = {"x": x, "y": y, "features": list(data.features), "rows": task.rows}
     options: Plain = {
         "seed": task.seed,
         "overrides": task.overrides,
@@ -181,9 +193,26 @@ def _asked(task: Task) -> tuple[Plain, Plain]:
     }
     if task.observe is not None:
         options |= {"weights": True, **task.observe}
+    test, outside = _test_rows(), task.intervention
+    if outside.cut == LARGEST_F1:
+        # The cut depends on what is predicted for the training rows.
+        test = {**test, **{name: np.concatenate([test[name], train[name]]) for name in ("x", "rows")}}
+        options["frames"] = None
+    train, test = outside.given(train, test)
     if isinstance(spec, Linear) or (isinstance(spec, Leekasso) and engine(task.engine).screen == "neutral"):
-        options["selected"] = [data.features[i] for i in neutral_screen(spec, x, data.y[task.rows])]
-    return train, options
+        chosen = neutral_screen(spec, train["x"], train["y"].astype(np.int8))
+        options["selected"] = [train["features"][i] for i in chosen]
+    return train, test, {**options, **outside.options(data.features)}
+
+
+def _cut(answer: Plain, cut: Any, y: NDArray[np.int64]) -> Plain:
+    """The labels that a cut from outside gives, in place of the framework's own; training rows stand last."""
+    probability = np.asarray(answer["probability"], dtype=np.float64).reshape(-1)
+    if cut != LARGEST_F1:
+        return {"label": (probability > cut).astype(np.int8)}
+    at = largest_f1(probability[-len(y) :], y)
+    kept = probability[: -len(y)]
+    return {"probability": kept, "label": (kept >= at).astype(np.int8)}
 
 
 def machine_at_fault(error: Exception) -> bool:
@@ -261,7 +290,9 @@ def jsonable(value: Any) -> Any:
             return None
         case float() if value in (float("inf"), float("-inf")):
             return repr(value)
-        case None | bool() | int() | float() | str():
+        case str():
+            return str(value)  # an engine's own kind of text is not known outside its worker
+        case None | bool() | int() | float():
             return value
         case other:
             return str(other)

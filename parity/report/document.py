@@ -68,17 +68,7 @@ def study_document(
         "schema": SCHEMA,
         "kind": "study",
         "environment": environment,
-        "study": {
-            "name": study.name,
-            "data": {"name": data.name, "sha256": data.sha256, "rows": len(data.x), "features": len(data.features)},
-            "protocol": asdict(study.protocol),
-            "test_rows": len(draws.test),
-            "methods": {method: plain(spec) for method, spec in study.methods.items()},
-            "mode": study.mode,
-            "overrides": jsonable(study.overrides),
-            "margin": study.margin,
-            "classes": jsonable(study.data.classes),
-        },
+        "study": study_part(study, data, draws),
         "cells": records,
         "one_class_draws": [
             {"n": draw.n, "draw": draw.index, "label": int(data.y[draw.rows[0]])} for draw in draws.one_class
@@ -89,6 +79,21 @@ def study_document(
         "not_run": list(not_run),
         "comparisons": comparisons,
         "counts": dict(Counter(c["verdict"] for c in comparisons)),
+    }
+
+
+def study_part(study: Study, data: Data, draws: Draws) -> dict[str, Any]:
+    """What a document says of its study."""
+    return {
+        "name": study.name,
+        "data": {"name": data.name, "sha256": data.sha256, "rows": len(data.x), "features": len(data.features)},
+        "protocol": asdict(study.protocol),
+        "test_rows": len(draws.test),
+        "methods": {method: plain(spec) for method, spec in study.methods.items()},
+        "mode": study.mode,
+        "overrides": jsonable(study.overrides),
+        "margin": study.margin,
+        "classes": jsonable(study.data.classes),
     }
 
 

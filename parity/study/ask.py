@@ -12,7 +12,7 @@ import numpy as np
 from parity.engines.worker import Setting, answer_question, start
 from parity.errors import NothingCompared
 from parity.probe_data import PROBE
-from parity.study.executor import environ_of
+from parity.study.processes import environ_of
 
 if TYPE_CHECKING:
     from pebble import ProcessPool

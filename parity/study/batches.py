@@ -56,7 +56,8 @@ def batches(cells: Sequence[Cell], alone: set[str], by_fit: Container[str], jobs
     for cell in cells:
         if cell.spec.family not in cell.engine.many or "observe" in cell.identity or cell.key in by_fit:
             single.append(Batch((cell,)))
-        elif cell.key in alone:
+        elif cell.key in alone or "intervention" in cell.identity:
+            # What is done from outside is done to each draw by itself.
             single.append(Batch((cell,), many=True))
         else:
             groups.setdefault(group_of(cell), []).append(cell)
@@ -76,7 +77,8 @@ def group_of(cell: Cell) -> str:
 def task(cell: Cell, server: dict[str, Any] | None, first: int | None) -> Task:
     """A cell as it crosses the process boundary. first: where its rows start in the stack that the server holds."""
     frames = None
-    if server is not None and first is not None:
+    # The server holds the rows as they were drawn.
+    if server is not None and first is not None and cell.intervention.keeps_inputs:
         frames = {"test": "parity_test", "stack": "parity_stack", "first": first, "last": first + cell.draw.n}
     return Task(
         engine=cell.engine.id,
@@ -89,4 +91,5 @@ def task(cell: Cell, server: dict[str, Any] | None, first: int | None) -> Task:
         device=cell.identity["device"],
         server=server,
         frames=frames,
+        intervention=cell.intervention,
     )

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from parity.spec.intervention import NOTHING, Intervention
 from parity.spec.models import Mode, Specification, plain
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Cell:
     method: str
     spec: Specification
     draw: Draw
+    intervention: Intervention = NOTHING
 
 
 def plan(study: Study, data: Data, draws: Draws, engines: dict[str, dict[str, str]], device: str = "cpu") -> list[Cell]:
@@ -80,12 +82,14 @@ def cell(
     device: str = "cpu",
     observe: dict[str, Any] | None = None,
     history: int = 0,
+    intervention: Intervention = NOTHING,
 ) -> Cell:
     """The cell of one engine, specification and draw.
 
     The method's id and the study's name are labels and stay out of the key: the same fit under two names is one fit.
     observe: for a fit that is looked into, the options `untrained` and `repeatable` and a number `repeat` that tells
-    identical fits apart. history: k where every k-th row's label after each epoch is wanted.
+    identical fits apart. history: k where every k-th row's label after each epoch is wanted. intervention: what is done
+    to the fit from outside.
     """
     identity = {
         "specification": plain(spec),
@@ -101,9 +105,10 @@ def cell(
         "device": device,
         **({} if observe is None else {"observe": observe}),
         **({"history": history} if history else {}),
+        **({"intervention": intervention.identity} if intervention.identity else {}),
     }
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-    return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw)
+    return Cell(hashlib.sha256(text.encode()).hexdigest(), identity, engine, method, spec, draw, intervention)
 
 
 def rows_hash(rows: NDArray[np.int64]) -> str:

@@ -17,7 +17,7 @@ from parity.engines.sheet import PACKAGE
 from parity.engines.worker import jsonable
 from parity.errors import RequestError
 from parity.spec.models import plain
-from parity.study.executor import environ_of, one_thread
+from parity.study.processes import environ_of, one_thread
 from parity.study.tables import ASK_SECONDS, Table, fit_options, rows_for
 
 if TYPE_CHECKING:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-import shutil
-import signal
 import tempfile
 import time
 from collections import Counter, deque
@@ -17,15 +15,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from parity.engines.environment import h2o_jar, java, r_environ
 from parity.engines.worker import Setting, Task, fit, fit_batch, start, told
 from parity.errors import NothingCompared
 from parity.study.batches import Batch, Phase, batches, task
 from parity.study.cells import EXPECTED_SECONDS
+from parity.study.processes import RUN_FOLDER, died_of, environ_of, new_server, one_thread, sweep
 from parity.study.store import Result, Store
 
 if TYPE_CHECKING:
@@ -59,14 +57,6 @@ WATCH_SECONDS = 0.2
 
 H2O_CLIENTS_PER_CORE = 2
 "An H2O client mostly waits and polls: two a core keep the JVM busy (measured: 0.85 s a cell with one, 0.55 with four)."
-
-KERAS_BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax", "keras-torch": "torch", "r-keras": "tensorflow"}
-
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-"Workers run side by side, one a core; a BLAS that spreads over all cores in each of them would slow all of them down."
-
-RUN_FOLDER = "parity-run-"
-"Temporary folders are called by this and the process id of their run, so that a later run knows what was left behind."
 
 Watcher = Callable[["Cell", Result], object]
 Further = Callable[["Cell", Result], Iterable["Cell"]]
@@ -107,6 +97,33 @@ class Executor:
         self._outcome = Outcome()
         self._watch: Watcher = lambda cell, result: None
         self._further: Further | None = None
+        self._held: dict[str, ProcessPool] | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[Self]:
+        """Keep workers and server from one `run` to the next, until the block is left: they load but once."""
+        with ExitStack() as stack:
+            self._open(stack)
+            self._held = {}
+            try:
+                yield self
+            finally:
+                for pool in self._held.values():
+                    pool.stop()
+                    pool.join()
+                self._held = None
+                self._end_server()
+
+    def _open(self, stack: ExitStack) -> None:
+        sweep()
+        folder = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+        self._log = Path(stack.enter_context(folder)) / "worker"
+        stack.enter_context(one_thread())
+
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def run(
         self,
@@ -131,18 +148,16 @@ class Executor:
             for runtime in dict.fromkeys(cell.engine.runtime for cell in pending)
         ]
         with ExitStack() as stack:
-            sweep()
-            folder = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
-            self._log = Path(stack.enter_context(folder)) / "worker"
-            stack.enter_context(one_thread())
-            if any(phase.runtime == "h2o" for phase in phases):
-                self._server = stack.enter_context(new_server(self._log.parent))
+            if self._held is None:
+                self._open(stack)
+                stack.callback(self._end_server)
+            if any(phase.runtime == "h2o" for phase in phases) and self._server is None:
+                self._server = new_server(self._log.parent)
                 self._server.start()  # it boots while other runtimes work
             for phase in phases:
                 self._run_phase(phase)
-                if phase.runtime == "h2o" and self._server is not None:
-                    self._server.stop()  # two GB that the next frameworks can use
-                    self._server = None
+                if phase.runtime == "h2o" and self._held is None:
+                    self._end_server()  # two GB that the next frameworks can use
         outcome.wall = time.perf_counter() - started
         outcome.overhead += time.process_time() - busy
         return outcome
@@ -151,16 +166,21 @@ class Executor:
         while phase.queue and phase.crashes < CRASHES:
             server = self._server if phase.runtime == "h2o" else None
             before = self._outcome.fitted.total()
-            pool = self._pool(phase)
+            pool = (self._held or {}).pop(phase.runtime, None) or self._pool(phase)
+            sound = False
             try:
                 if server is not None:
                     self._serve(server)
                 self._drain(pool, phase, server)
+                sound = pool.active and not phase.queue
             except (NothingCompared, OSError) as error:
                 phase.trouble = str(error)  # the server could not be had, or died while it read the rows
             finally:
-                pool.stop()
-                pool.join()
+                if self._held is not None and sound:
+                    self._held[phase.runtime] = pool
+                else:
+                    pool.stop()
+                    pool.join()
             phase.queue.extend(phase.fresh)
             phase.fresh.clear()
             if self._outcome.fitted.total() == before:
@@ -178,9 +198,10 @@ class Executor:
         waiting = batches(phase.queue, phase.alone, phase.by_fit, self._jobs)
         most = self._jobs * (H2O_CLIENTS_PER_CORE if phase.runtime == "h2o" else 1)
         work = sum(EXPECTED_SECONDS[cell.spec.family] for cell in phase.queue)
+        # What a search, or a later run, will ask for is not known when it starts.
+        more_to_come = self._further is not None or self._held is not None
         return ProcessPool(
-            # What a search will ask for is not known when it starts.
-            max_workers=most if self._further else min(most, math.ceil(work / WORKER_SECONDS)),
+            max_workers=most if more_to_come else min(most, math.ceil(work / WORKER_SECONDS)),
             initializer=start,
             initargs=[
                 Setting(
@@ -337,64 +358,3 @@ class Executor:
             if lines:
                 return f"its last words: {lines[-1][:300]}"
         return "it said nothing"
-
-
-def new_server(folder: Path, *, short_lived: bool = False) -> H2OServer:
-    """A server that has not been started; the engines' requirements have been checked before."""
-    from parity.engines.h2o_server import JVM_OPTIONS, SHORT_LIVED, H2OServer
-
-    jar, found = h2o_jar(), java()
-    assert jar is not None and found is not None
-    return H2OServer(jar, found.path, folder, SHORT_LIVED if short_lived else JVM_OPTIONS)
-
-
-def environ_of(runtime: str, device: str = "cpu") -> dict[str, str]:
-    """Environment variables of a runtime's workers; what the user has set stays."""
-    environ = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")}
-    if runtime in KERAS_BACKENDS:
-        environ["KERAS_BACKEND"] = KERAS_BACKENDS[runtime]
-    if device == "cpu":
-        environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-    if runtime in {"r", "r-keras", "h2o"}:
-        environ.update(r_environ())
-    return environ
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Hold worker processes to one BLAS thread each, where the user has not said otherwise.
-
-    A library reads these variables as it loads, and unpickling a worker's first argument loads NumPy: they have to
-    stand in the environment that the process starts with.
-    """
-    added = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
-
-
-def sweep() -> None:
-    """Remove the temporary folders of runs that were killed."""
-    import psutil
-
-    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
-        owner = folder.name.removeprefix(RUN_FOLDER).split("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def died_of(code: int | None) -> str:
-    """An exit code in words.
-
-    >>> died_of(-9)
-    'SIGKILL'
-    """
-    if code is None:
-        return "unknown cause"
-    try:
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"signal {-code}"

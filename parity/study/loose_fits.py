@@ -16,7 +16,7 @@ from parity.engines.worker import answer_question, engine_functions, jsonable, l
 from parity.errors import NothingCompared
 from parity.spec.models import Specification, plain
 from parity.study.ask import lone_worker
-from parity.study.executor import RUN_FOLDER, died_of, environ_of, new_server, one_thread
+from parity.study.processes import RUN_FOLDER, died_of, environ_of, new_server, one_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

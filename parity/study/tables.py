@@ -20,7 +20,7 @@ from parity.probe_data import SEED, few_images, few_rows, probe_data, train_rows
 from parity.spec.models import CNN, Leekasso, Specification, plain
 from parity.spec.screen import neutral_screen
 from parity.study.ask import lone_worker
-from parity.study.executor import RUN_FOLDER, environ_of, new_server, one_thread
+from parity.study.processes import RUN_FOLDER, environ_of, new_server, one_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -13,7 +13,8 @@ from parity.spec.protocol import Draws
 from parity.spec.study import METHODS
 from parity.study import executor
 from parity.study.cells import Cell, cell
-from parity.study.executor import Executor, died_of
+from parity.study.executor import Executor
+from parity.study.processes import died_of
 from parity.study.store import Store
 from tests.parity.conftest import DIGITS
 

@@ -29,6 +29,7 @@ MOSTLY = 0.8
 PROCESS_SECONDS = 1800
 "Eager TensorFlow has taken 25 s for a hundred updates on two busy cores; there are eight such fits and twenty others."
 
+pytestmark = pytest.mark.timeout(PROCESS_SECONDS)
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def facts(request: pytest.FixtureRequest) -> Any:

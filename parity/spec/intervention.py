@@ -1,0 +1,151 @@
+"""What is done to a fit from outside: to its rows before it, to where it starts, to its labels after it.
+
+An engine knows nothing of it. It is how a difference is switched that a framework has no argument for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plain = dict[str, Any]
+Floats = NDArray[np.float64]
+
+Scaling = Literal["divide-by-255", "standardize"]
+
+LONGEST = 20
+"Names and places up to so many stand in an identity as they are; more by their hash."
+
+LARGEST_F1 = "largest F1"
+"A cut at the training row's probability from which on F1 over the training rows is largest, that row included."
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Intervention:
+    """Changes in the order in which they are made. What stands at its default is left as it is."""
+
+    rows: tuple[int, ...] | None = None
+    "Places of the training rows that are given, in the order in which they are given."
+    flipped: tuple[int, ...] = ()
+    "Places, as the draw has them, of training rows that are given with the other label."
+    columns: tuple[str, ...] | None = None
+    "Names of the columns that are given."
+    rounding: Literal["float16", "float32"] | None = None
+    "Format to which the inputs are rounded."
+    nudged: bool = False
+    "Whether every input is one unit in float32's last place larger: how far rounding spreads."
+    scaling: Scaling | None = None
+    "How both sets of rows are scaled, by means and standard deviations of the training rows."
+    selected: tuple[str, ...] | None = None
+    "Names of the columns that stand for the engine's own screen."
+    dropped: tuple[str, ...] = ()
+    "Names of those of them that are left out."
+    weights: tuple[NDArray[Any], ...] | None = None
+    "(in, out) arrays that a network starts from."
+    biases: tuple[NDArray[Any], ...] | None = None
+    "(out,) arrays that a network starts from."
+    row_order: tuple[tuple[int, ...], ...] | None = None
+    "For each epoch the places of the training rows in the order in which they are visited."
+    cut: float | Literal["largest F1"] | None = None
+    "Cut above which a row is labelled 1, whatever the framework's own label."
+
+    @property
+    def identity(self) -> Plain:
+        """What of it decides a result, as plain data: arrays by their hash, defaults left out."""
+        found: Plain = {}
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if value is each.default or value == each.default:
+                continue
+            if each.name in ("weights", "biases"):
+                found[each.name] = hash_of(value)
+            elif isinstance(value, tuple):
+                found[each.name] = list(value) if len(value) <= LONGEST else hash_of_words(value)
+            else:
+                found[each.name] = value
+        return found
+
+    @property
+    def keeps_inputs(self) -> bool:
+        """Whether the framework is given the rows, labels and columns of the draw as they are."""
+        return not (
+            self.rows or self.flipped or self.columns is not None or self.rounding or self.nudged or self.scaling
+        )
+
+    def given(self, train: Plain, test: Plain) -> tuple[Plain, Plain]:
+        """Training and test rows as the engine is to see them, in the form of the engine contract."""
+        if self.flipped:
+            y = train["y"].copy()
+            y[list(self.flipped)] = 1 - y[list(self.flipped)]
+            train = {**train, "y": y}
+        if self.rows is not None:
+            places = list(self.rows)
+            train = {**train, **{name: train[name][places] for name in ("x", "y", "rows")}}
+        if self.columns is not None:
+            kept = [train["features"].index(name) for name in self.columns]
+            train, test = ({**side, "x": side["x"][:, kept], "features": list(self.columns)} for side in (train, test))
+        x, x_test = train["x"], test["x"]
+        if self.rounding is not None:
+            x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
+        if self.nudged:
+            x, x_test = (each * (1 + float(np.finfo(np.float32).eps)) for each in (x, x_test))
+        return {**train, "x": scaled(x, x, self.scaling)}, {**test, "x": scaled(x_test, x, self.scaling)}
+
+    def options(self, features: Sequence[str]) -> Plain:
+        """Options of the engine contract that it sets. features: names of all columns, those that are left out too."""
+        found: Plain = {}
+        if self.weights is not None and self.biases is not None:
+            first, *later = self.weights
+            if self.columns is not None and len(first) == len(features):
+                first = first[[list(features).index(name) for name in self.columns]]
+            found["initial_weights"] = {"weights": [first, *later], "biases": list(self.biases)}
+        if self.row_order is not None:
+            found["row_order"] = [list(epoch) for epoch in self.row_order]
+        if self.selected is not None:
+            found["selected"] = [name for name in self.selected if name not in self.dropped]
+        return found
+
+
+NOTHING = Intervention()
+
+
+def scaled(x: Floats, train: Floats, scaling: Scaling | None) -> Floats:
+    """(n, p) rows scaled as told, by means and standard deviations of the training rows (ddof 0)."""
+    if scaling == "divide-by-255":
+        return x / 255
+    if scaling == "standardize":
+        spread = train.std(axis=0)
+        return np.asarray((x - train.mean(axis=0)) / np.where(spread == 0, 1, spread))
+    return x
+
+
+def largest_f1(probability: Floats, y: NDArray[np.int64]) -> float:
+    """The probability at which a cut makes F1 of class 1 largest on (n,) rows; a row at the cut is labelled 1.
+
+    Of several the highest.
+    """
+    candidates = np.unique(probability)[::-1]
+    labelled = probability[None, :] >= candidates[:, None]
+    hits = (labelled & (y == 1)).sum(axis=1)
+    scores = 2 * hits / (labelled.sum(axis=1) + (y == 1).sum())
+    return float(candidates[int(np.argmax(scores))])
+
+
+def hash_of(arrays: tuple[NDArray[Any], ...]) -> str:
+    """Sha256 of arrays, their shapes and their types."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def hash_of_words(values: tuple[Any, ...]) -> str:
+    """Sha256 of names or places, in their order."""
+    return hashlib.sha256("\n".join(map(str, values)).encode()).hexdigest()

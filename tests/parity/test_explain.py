@@ -1,0 +1,162 @@
+"""Explanations of real pairs: what is named, what is not, and what a request that cannot be met is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from parity.api import explain
+from parity.engines.environment import missing
+from parity.engines.sheet import engine
+from parity.errors import RequestError
+from parity.explain_command import seconds
+from parity.report.document import SCHEMA_FILE
+
+Plain = dict[str, Any]
+
+COPY = """\
+# /// parity
+# id = "{id}"
+# runtime = "python"
+# fits = ["lm", "glm", "liblinear"]
+# screen = "own"
+# names = ["sklearn"]
+# ///
+from pathlib import Path
+from parity.engines.contract import beside
+shipped = beside(str(Path(__file__)), "sklearn_engine")
+defaults, translate = shipped.defaults, shipped.translate
+
+
+def fit(spec, train, test, options):
+    {change}
+    return shipped.fit(spec, train, test, options)
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("explain") / "store.sqlite"
+
+
+@pytest.fixture(scope="module")
+def r_against_python(store: Path) -> Plain:
+    if gaps := missing(engine("r-stats")):
+        pytest.skip(", ".join(gap.package for gap in gaps))
+    return explain("leek2017", ["r-stats", "py-sklearn"], method="leekasso-glm", sizes=[10], draws=12, store=store)
+
+
+def named(explanation: Plain) -> set[str]:
+    return set(explanation["smallest"]["names"]) if explanation["smallest"] else set()
+
+
+def test_r_s_glm_and_logistic_regression_part_by_penalty_solver_and_columns_and_the_gap_closes(r_against_python):
+    (found,) = r_against_python["explanations"]
+
+    assert found["base"]["level"] == "different" and found["base"]["gap"]["low"] > 0.03
+    assert {"penalty.strength", "solver", "aliased columns"} <= named(found)
+    assert found["smallest"]["fresh"]["level"] in ("equivalent", "identical", "within tolerance")
+    assert found["smallest"]["fresh_base"]["gap"]["mean"] > 0.03
+    assert r_against_python["comparisons"][0]["verdict"] == "different: explained"
+
+
+def test_shares_and_remainder_add_up_to_the_gap_of_the_draws_that_they_are_of(r_against_python):
+    (found,) = r_against_python["explanations"]
+
+    shares = sum(d["share"]["accuracy"]["mean"] for d in found["differences"] if d["share"])
+    total = shares + found["remainder"]["accuracy"]["mean"]
+
+    # On a draw on which R keeps no column LogisticRegression refuses to be fitted to R's columns.
+    assert 9 <= found["shared_draws"] <= found["draws"] == 12
+    if found["shared_draws"] == found["draws"]:
+        assert total == pytest.approx(found["base"]["gap"]["mean"], abs=1e-9)
+    assert total == pytest.approx(found["base"]["gap"]["mean"], abs=0.05)
+
+
+def test_the_document_keeps_its_schema(r_against_python):
+    jsonschema.validate(json.loads(json.dumps(r_against_python)), json.loads(SCHEMA_FILE.read_text()))
+
+
+def test_what_the_store_holds_is_not_fitted_again(r_against_python, store: Path):
+    again = explain("leek2017", ["r-stats", "py-sklearn"], method="leekasso-glm", sizes=[10], draws=12, store=store)
+
+    assert again["explanations"][0]["cells"] == 0
+    assert named(again["explanations"][0]) == named(r_against_python["explanations"][0])
+
+
+def a_copy(folder: Path, id: str, change: str = "pass") -> str:
+    path = folder / f"{id}.py"
+    path.write_text(COPY.format(id=id, change=change))
+    return str(path)
+
+
+def test_where_nothing_differs_nothing_is_explained(tmp_path: Path, store: Path):
+    copy = a_copy(tmp_path, "unchanged")
+
+    found = explain("leek2017", ["py-sklearn", copy], method="leekasso-glm", sizes=[10], draws=4, store=store)
+
+    (one,) = found["explanations"]
+    assert one["base"]["level"] == "identical" and one["smallest"] is None and one["differences"] == []
+    assert "nothing to explain" in one["sentence"]
+
+
+def test_a_penalty_that_an_engine_hides_is_found_by_its_effect(tmp_path: Path, store: Path):
+    copy = a_copy(tmp_path, "hidden", 'options = {**options, "overrides": {**(options["overrides"] or {}), "C": 0.01}}')
+
+    found = explain("leek2017", ["py-sklearn", copy], method="leekasso-glm", sizes=[40], draws=6, store=store)
+
+    assert named(found["explanations"][0]) == {"penalty.strength"}
+
+
+def test_a_budget_too_small_for_one_round_says_what_it_would_need(tmp_path: Path):
+    with pytest.raises(RequestError, match=r"too small for one round: \d+ fits of .* need (about \d+ s|longer)"):
+        explain(
+            "leek2017", ["py-sklearn", "py-statsmodels"], method="leekasso-glm", draws=200, budget=0.001,
+            store=tmp_path / "s.sqlite",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pair", "method", "sentence"),
+    [
+        (["r-stats"], "leekasso-lm", "name two engines"),
+        (["py-sklearn", "py-sklearn"], "leekasso-lm", "named twice"),
+        (
+            ["r-stats", "py-keras-jax"],
+            "leekasso-lm",
+            "does not fit leekasso-lm; no method of leek2017 is fitted by both",
+        ),
+        (["py-sklearn", "py-keras-jax"], "leekasso-lm", "does not fit leekasso-lm; both fit mlp-leek"),
+        (["py-sklearn", "py-statsmodels"], "leekasso-gml", "did you mean 'leekasso-glm'"),
+        (["py-sklern", "py-statsmodels"], "leekasso-glm", "did you mean 'py-sklearn'"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(pair: list[str], method: str, sentence: str, tmp_path: Path):
+    with pytest.raises(RequestError, match=sentence):
+        explain("leek2017", pair, method=method, store=tmp_path / "s.sqlite")
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+@pytest.mark.parametrize("text", ["ten minutes", "-3s", "0s", "5 weeks", ""])
+def test_a_budget_that_is_no_time_is_refused(text: str):
+    with pytest.raises(RequestError, match="write 90s, 10m or 1h"):
+        seconds(text)
+
+
+def test_the_command_prints_the_sentence_first_and_leaves_a_page(
+    parity: Callable[..., Any], tmp_path: Path, store: Path, r_against_python
+):
+    page = tmp_path / "page.html"
+
+    done = parity(
+        "explain", "r-stats", "py-sklearn", "--method", "leekasso-glm", "--draws", 12, "--store", store, "--html", page
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "py-sklearn is 0." in done.stdout and "penalty.strength" in done.stdout
+    assert "penalty.strength" in page.read_text()
