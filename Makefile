@@ -11,7 +11,7 @@ TESTERS ?= 2
 R_CHECKS := $(if $(shell command -v Rscript),lint-r test-r,$(if $(CI),lint-r test-r,no-r))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test figure figure-beam2017-r figure-beam2017-python test checks lint types lint-r test-r no-r test-python test-aligned test-lockstep test-kill bench pictures wheel clean spotless
+.PHONY: help setup setup-test figure figure-beam2017-r figure-beam2017-python debate explanations test checks lint types lint-r test-r no-r test-python test-aligned test-lockstep test-explain test-kill bench pictures wheel clean spotless
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,12 @@ figure-beam2017-r: setup ## the rebuttal's figure in R, in out/beam2017-r
 
 figure-beam2017-python: setup ## the rebuttal's figure in Python, in out/beam2017-python
 	$(PARITY) reproduce beam2017-python --out out/beam2017-python
+
+debate: setup ## every guess and claim of 2017, judged by experiment, in out/debate
+	$(PARITY) reproduce debate --out out/debate
+
+explanations: setup ## the pages and pictures of docs/explained again (hours from nothing)
+	$(PYTHON) tools/explanations.py
 
 test: setup-test ## every check: ruff, mypy, lintr, testthat, pytest
 	@$(MAKE) --no-print-directory checks
@@ -60,6 +66,9 @@ test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on
 
 test-lockstep: setup-test ## every fault planted in five engines, 200 honest runs, 100 updates of each rule (half an hour)
 	PARITY_LOCKSTEP=all $(PYTHON) -m pytest tests/parity/test_planted.py tests/python/test_keras_trace.py $(PYTEST_ARGS)
+
+test-explain: setup-test ## what watches, tries, plants and writes recipes for the explainer (5 minutes)
+	PARITY_EXPLAIN=all $(PYTHON) -m pytest -n $(TESTERS) --dist loadfile tests/parity/test_explain*.py tests/parity/test_plants.py $(PYTEST_ARGS)
 
 test-kill: setup-test ## only the tests that kill workers, servers and runs at random moments (4 minutes)
 	$(PYTHON) -m pytest -m kill $(PYTEST_ARGS)

@@ -209,15 +209,21 @@ def run(study: str, store: Path | None, mode: Any, **options: Any) -> int:
 
 @main.command()
 @click.argument("preset")
-@click.option("--quick", is_flag=True, help="One draw at four sizes.")
+@click.option("--claim", "claims", multiple=True, metavar="NAME", help="Of debate: only this guess; may be repeated.")
+@click.option("--quick", is_flag=True, help="One draw at four sizes; of debate five draws at two.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for pictures and reports (default: out/PRESET).")
 @click.option("--store", type=click.Path(path_type=Path), help="The store (default: parity.sqlite in the folder).")
 @_run_options
-def reproduce(preset: str, quick: bool, out: Path | None, store: Path | None, **options: Any) -> int:
-    """Rerun a published experiment and draw its figure again: PRESET is leek2017, beam2017-r or beam2017-python."""
-    from parity.reproduce_command import reproduce_and_draw
+def reproduce(
+    preset: str, claims: tuple[str, ...], quick: bool, out: Path | None, store: Path | None, **options: Any
+) -> int:
+    """Rerun a published experiment and draw its figure again, or put the debate about it to the test.
 
-    return reproduce_and_draw(preset, quick, out or Path("out") / preset, store, **options)
+    PRESET is leek2017, beam2017-r, beam2017-python or debate: every guess and claim of 2017 as an experiment.
+    """
+    from parity.reproduce_command import reproduce as reproduced
+
+    return reproduced(preset, claims, quick, out or Path("out") / preset, store, **options)
 
 
 @main.group("store")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from parity.errors import NothingCompared, RequestError, unknown
 from parity.explain.bench import Bench
+from parity.explain.beyond import beyond
 from parity.explain.experiment import findings
-from parity.explain.switching import Judged, verified
-from parity.explain.treatment import Case, Difference, Seen, Side, Switch
+from parity.explain.treatment import Case, Side
 
 if TYPE_CHECKING:
     from parity.data import Data
@@ -209,6 +209,12 @@ def _of_size(
                 f"{pair}: {found.missing or 'done'}",
             )
             course.watch(doing, None, account.cells - cells)
+            if course.recipe_to is not None and not found.missing and found.live:
+                from parity.explain.recipe import recipes
+
+                course.watch(f"{pair}: recipes", None, account.cells - cells)
+                written = recipes(bench, found, course.recipe_to / f"n{n}")
+                last = dataclasses.replace(explained(found, "complete"), recipes=tuple(written))
             yield last
     except Spent:
         if last is None:
@@ -227,18 +233,3 @@ def _too_little(case: Case, wanted: int, done: int, seconds: float) -> str:
         f"the budget is too small for one round: {wanted} fits of {case.left.name} and {case.right.name} need {need}, "
         "and every later stage about as long; name a larger --budget or fewer --draws (what was fitted is kept)"
     )
-
-
-def beyond(
-    bench: Bench,
-    seen: Sequence[Seen],
-    known: Sequence[Judged],
-    thrown: Collection[Switch],
-    tolerances: Sequence[float],
-) -> list[Judged]:
-    """Differences that nothing tells: seen in single updates, then found by trying."""
-    return []
-
-
-def _taken(bench: Bench, found: Sequence[Difference], seen: Sequence[Seen]) -> list[Judged]:
-    return verified(bench, found, seen, {})

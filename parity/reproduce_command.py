@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from parity.commands import account, again, exit_code, make_folder, run_with_progress, with_options
+from parity.errors import RequestError, unknown
 
 if TYPE_CHECKING:
     from parity.spec.study import Study
 
 Plain = dict[str, Any]
+
+DEBATE = "debate"
+"No study of its own: the guesses and claims about the others."
 
 LEEK = "leek2017"
 "The preset whose published curve is known as numbers."
@@ -54,10 +58,25 @@ def drawings(preset: str) -> list[Drawing]:
     return [*original[preset], every]
 
 
+def reproduce(preset: str, claims: Sequence[str], quick: bool, out: Path, store: Path | None, **options: Any) -> int:
+    """`parity reproduce`."""
+    from parity.spec.study import PRESETS
+
+    if preset == DEBATE:
+        from parity.debate_command import reproduce_debate
+
+        return reproduce_debate(claims, quick, out, store, **options)
+    if preset not in PRESETS:
+        raise unknown("preset", preset, [*PRESETS, DEBATE])
+    if claims:
+        raise RequestError(f"--claim names a guess of the debate, and {preset} has none; leave it out")
+    return reproduce_and_draw(preset, quick, out, store, **options)
+
+
 def reproduce_and_draw(
     preset: str, quick: bool, out: Path, store: Path | None, *, json_to: str | None, quiet: bool, **options: Any
 ) -> int:
-    """`parity reproduce`."""
+    """A preset with its figure, its report and its claims."""
     from parity.report.document import write, write_text
     from parity.report.markdown import markdown
     from parity.report.study_html import study_html

@@ -9,6 +9,11 @@ from parity.engines.contract import Plain, answer, beside, call, option, recorde
 
 native, nets = beside(__file__, "native_calls"), beside(__file__, "keras_network")
 training, fast = beside(__file__, "keras_training"), beside(__file__, "keras_fast")
+START = [
+    'layers = zip(initial_weights["weights"], initial_weights["biases"], strict=True)',
+    "model.set_weights([array for layer in layers for array in layer])",
+]
+"Code that gives a network its start: a translation prints it and `fit` runs it."
 
 
 def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
@@ -29,7 +34,8 @@ def defaults(spec: Plain, train: Plain, options: Plain) -> list[Plain]:
 def translate(spec: Plain, options: Plain) -> Plain:
     """The native calls, as data and as code that starts from arrays x_train, y_train and x_test.
 
-    Where options ask for them it starts as well from row_order or from batches, the places of the rows of each update.
+    Where options ask for them it starts as well from initial_weights and row_order, in the form of the options, or from
+    batches, the places of the rows of each update.
     Keras is imported only to check overrides and to look up compile's own optimizer where arguments are meant for it.
     """
     arguments = nets.arguments_mlp(spec, options)
@@ -47,6 +53,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
         *(f"    {native.call_code(f'keras.layers.{name}', given)}," for name, given in layers),
         "])",
         native.call_code("model.compile", arguments["compile"], named),
+        *(START if option(options, "initial_weights") is not None else []),
         *training.code(arguments["fit"], options),
         f"probability = model.predict(x_test, verbose=0)[:, {arguments['dense'][-1]['units'] - 1}]",
         f"label = (probability > {option(spec, 'threshold', 0.5)}).astype(int)",
@@ -83,8 +90,7 @@ def fit_mlp(spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
     try:
         model = nets.network(arguments, x.shape[1])
         if (start := option(options, "initial_weights")) is not None:
-            pairs = zip(start["weights"], start["biases"], strict=True)
-            model.set_weights([each for pair in pairs for each in pair])
+            exec("\n".join(START), {"model": model, "initial_weights": start})
         every, looks = option(options, "history"), []
         watch = training.looking(model, x_test[::every], looks) if every else []
         histories, trace = training.trained(model, x, train["y"], arguments["fit"], options, watch)

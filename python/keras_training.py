@@ -150,7 +150,8 @@ def activations_of(model: Any, x: Any) -> Plain:
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 x = layer(x, training=True)
-                found[-1] = copied(x)
+                if found:  # dropout of the inputs is no layer's activation
+                    found[-1] = copied(x)
             else:
                 x = layer(x)
                 found.append(copied(x))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
@@ -98,8 +99,13 @@ def repeatable(options: Plain, seed: int | None = None) -> Iterator[None]:
 
 def call_code(function: str, arguments: Plain, first: str = "") -> str:
     """A native call as Python code; `first` is printed before the arguments."""
-    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    given = ", ".join(f"{name}={code_of(value)}" for name, value in arguments.items())
     return f"{function}({', '.join(part for part in (first, given) if part)})"
+
+
+def code_of(value: Any) -> str:
+    """A value as Python code. repr() writes what is not finite as a name that Python does not know."""
+    return f"float('{value}')" if isinstance(value, float) and not math.isfinite(value) else repr(value)
 
 
 def declared(

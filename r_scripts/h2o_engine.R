@@ -70,9 +70,11 @@ known_h2o <- function(algorithm) setdiff(names(formals(h2o_function(algorithm)))
 
 translate_glm <- function(spec, options) {
   arguments <- arguments_glm(spec, options)
-  columns <- if (is_linear(spec)) "selected" else "colnames(x_train)[selected]"
+  # The screen of the printed code gives places, everything else names.
+  by_name <- is_linear(spec) || !is.null(option(options, "selected"))
+  columns <- if (by_name) "selected" else "colnames(x_train)[selected]"
   list(
-    calls = c(screen_calls(spec), list(native_call_with("h2o::h2o.glm", arguments))),
+    calls = c(screen_calls(spec, options), list(native_call_with("h2o::h2o.glm", arguments))),
     code = paste(c(
       screen_code(spec, options),
       if (least_squares(spec)) "label <- y_train" else "label <- factor(y_train)",

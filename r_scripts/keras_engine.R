@@ -9,6 +9,12 @@ for (name in c("keras_precision", "keras_network", "keras_training", "keras_firs
   source(beside(paste0(name, ".R")), local = TRUE)
 }
 
+# Code that gives a network its start: a translation prints it and fit runs it.
+starting_code <- paste0(
+  "keras3::set_weights(model, unname(c(rbind(initial_weights$weights, ",
+  "lapply(initial_weights$biases, as.array)))))"
+)
+
 defaults <- function(spec, train, options) {
   arguments <- arguments_mlp(spec, options)
   on.exit(keras3::clear_session())
@@ -41,6 +47,7 @@ translate <- function(spec, options) {
       ), collapse = " |>\n  "),
       paste("optimizer <-", call_code(optimizer$fn, optimizer$arguments)),
       call_code("keras3::compile", compiled, first = "model"),
+      if (!is.null(option(options, "initial_weights"))) starting_code,
       training_code(arguments$fit, options),
       sprintf("probability <- predict(model, unname(x_test), verbose = 0)[, %d]", arguments$output$units),
       sprintf("label <- as.integer(probability > %s)", format(option(spec, "threshold", 0.5)))
@@ -69,8 +76,8 @@ fit_mlp <- function(spec, train, test, options) {
   x_test <- unname(test$x)
   for (line in scaling_code(spec)) eval(parse(text = line))
   model <- network(arguments, ncol(train$x))
-  initial <- option(options, "initial_weights")
-  if (!is.null(initial)) set_network_weights(model, initial)
+  initial_weights <- option(options, "initial_weights")
+  if (!is.null(initial_weights)) eval(str2lang(starting_code))
   done <- trained(model, x_train, train$y, arguments$fit, options)
   probability <- stats::predict(model, x_test, verbose = 0)[, arguments$output$units]
   answer(

@@ -132,7 +132,9 @@ activations_of <- function(model, x) {
   found <- list()
   for (i in seq_along(kinds)) {
     x <- if (kinds[i] == "Dropout") model$layers[[i]](x, training = TRUE) else model$layers[[i]](x)
-    found[[length(found) + (kinds[i] == "Dense")]] <- as_matrix(x)
+    place <- length(found) + (kinds[i] == "Dense")
+    # Dropout of the inputs is no layer's activation.
+    if (place > 0) found[[place]] <- as_matrix(x)
   }
   for (i in seq_along(states)) states[[i]]$assign(before[[i]])
   if (!is.null(torch)) torch$set_rng_state(drawn)
@@ -146,8 +148,4 @@ network_weights <- function(model) in_turn(keras3::get_weights(model))
 
 in_turn <- function(arrays) {
   list(weights = arrays[c(TRUE, FALSE)], biases = lapply(arrays[c(FALSE, TRUE)], as.array))
-}
-
-set_network_weights <- function(model, initial) {
-  keras3::set_weights(model, unname(c(rbind(initial$weights, lapply(initial$biases, as.array)))))
 }

@@ -40,7 +40,7 @@ translate <- function(spec, options) {
   regression <- least_squares(spec)
   scored <- if (regression) "" else ", proba = TRUE"
   list(
-    calls = c(screen_calls(spec), list(native_call_with("LiblineaR::LiblineaR", arguments))),
+    calls = c(screen_calls(spec, options), list(native_call_with("LiblineaR::LiblineaR", arguments))),
     code = paste(c(
       screen_code(spec, options),
       if (!is.null(seed_of(options))) sprintf("set.seed(%d)", as.integer(seed_of(options))),

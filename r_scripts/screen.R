@@ -17,10 +17,10 @@ screened <- function(spec, train, options) {
   list(selected = colnames(train$x)[kept], scores = if (isTRUE(option(options, "scores"))) scores)
 }
 
-# The screen as R code, and what of it colFtests cannot do.
-screen_code <- function(spec, options = list()) {
-  if (is_linear(spec)) {
-    chosen <- option(options, "selected")
+# The screen as R code, or the columns that stand in its place.
+screen_code <- function(spec, options) {
+  chosen <- option(options, "selected")
+  if (!is.null(chosen) || is_linear(spec)) {
     return(paste("selected <-", if (is.null(chosen)) "colnames(x_train)" else code_of(as.character(chosen))))
   }
   ties <- if (identical(option(spec, "ties"), "first")) ', ties.method = "first"' else ""
@@ -30,9 +30,11 @@ screen_code <- function(spec, options = list()) {
   )
 }
 
-# The screen as a native call of a translation; a Linear has none.
-screen_calls <- function(spec) {
-  if (!is_linear(spec)) list(native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"))
+# The screen as a native call of a translation; none where columns are given, and none of a Linear.
+screen_calls <- function(spec, options) {
+  if (is.null(option(options, "selected")) && !is_linear(spec)) {
+    list(native_call("genefilter::colFtests", x = "x_train", fac = "factor(y_train)"))
+  }
 }
 
 # Rows of defaults() for what the screen calls; neither function returns anything that tells how it was called.

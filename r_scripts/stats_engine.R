@@ -23,7 +23,7 @@ translate <- function(spec, options) {
   arguments <- if (least_squares(spec)) arguments_lm(spec, options) else arguments_glm(spec, options)
   scale <- if (least_squares(spec)) "" else ', type = "response"'
   list(
-    calls = c(screen_calls(spec), list(native_call_with(native, arguments))),
+    calls = c(screen_calls(spec, options), list(native_call_with(native, arguments))),
     code = paste(c(
       screen_code(spec, options),
       "train <- data.frame(y = y_train, x_train[, selected, drop = FALSE])",

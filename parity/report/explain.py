@@ -52,7 +52,7 @@ def explanation_document(
         "environment": environment,
         "study": study_part(study, case.data, case.draws),
         "explanations": entries,
-        "rerun": rerun,
+        "rerun": rerun or entries[0]["rerun"],
         "comparisons": comparisons,
         "counts": dict(Counter(comparison["verdict"] for comparison in comparisons)),
     }

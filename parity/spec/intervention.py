@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Plain = dict[str, Any]
 Floats = NDArray[np.float64]
 
-Scaling = Literal["divide-by-255", "standardize"]
+Scaling = Literal["divide-by-255", "standardize", "standardize-n-1", "centre", "unit-range"]
 
 LONGEST = 20
 "Names and places up to so many stand in an identity as they are; more by their hash."
@@ -34,14 +34,26 @@ class Intervention:
     "Places of the training rows that are given, in the order in which they are given."
     flipped: tuple[int, ...] = ()
     "Places, as the draw has them, of training rows that are given with the other label."
+    mask: tuple[NDArray[Any]] | None = None
+    "One (n, p) array, its rows as the draw has them, by which the training inputs are multiplied number by number."
     columns: tuple[str, ...] | None = None
     "Names of the columns that are given."
+    blanked: tuple[str, ...] = ()
+    "Names of columns that are 0 in both sets of rows."
+    factor: float = 1.0
+    "By which the inputs of both sets of rows are multiplied."
     rounding: Literal["float16", "float32"] | None = None
     "Format to which the inputs are rounded."
     nudged: bool = False
     "Whether every input is one unit in float32's last place larger: how far rounding spreads."
     scaling: Scaling | None = None
-    "How both sets of rows are scaled, by means and standard deviations of the training rows."
+    "How both sets of rows are scaled, by what the training rows tell."
+    rescaled: tuple[tuple[str, float], ...] = ()
+    "Columns by name, and what each is multiplied by, once they are scaled."
+    scaled_rounding: Literal["float16", "float32"] | None = None
+    "Format to which the inputs are rounded once they are scaled."
+    dtype: Literal["float16", "float32"] | None = None
+    "Type in which the inputs are given: what a framework makes of it is its own affair."
     selected: tuple[str, ...] | None = None
     "Names of the columns that stand for the engine's own screen."
     dropped: tuple[str, ...] = ()
@@ -63,7 +75,7 @@ class Intervention:
             value = getattr(self, each.name)
             if value is each.default or value == each.default:
                 continue
-            if each.name in ("weights", "biases"):
+            if each.name in ("weights", "biases", "mask"):
                 found[each.name] = hash_of(value)
             elif isinstance(value, tuple):
                 found[each.name] = list(value) if len(value) <= LONGEST else hash_of_words(value)
@@ -74,9 +86,10 @@ class Intervention:
     @property
     def keeps_inputs(self) -> bool:
         """Whether the framework is given the rows, labels and columns of the draw as they are."""
-        return not (
-            self.rows or self.flipped or self.columns is not None or self.rounding or self.nudged or self.scaling
-        )
+        rows = self.rows or self.flipped or self.mask is not None
+        columns = self.columns is not None or self.blanked
+        digits = self.rounding or self.scaled_rounding or self.dtype
+        return not (rows or columns or digits or self.factor != 1 or self.nudged or self.scaling or self.rescaled)
 
     def given(self, train: Plain, test: Plain) -> tuple[Plain, Plain]:
         """Training and test rows as the engine is to see them, in the form of the engine contract."""
@@ -84,18 +97,33 @@ class Intervention:
             y = train["y"].copy()
             y[list(self.flipped)] = 1 - y[list(self.flipped)]
             train = {**train, "y": y}
+        if self.mask is not None:
+            train = {**train, "x": train["x"] * self.mask[0]}
+        if self.blanked:
+            gone = [train["features"].index(name) for name in self.blanked]
+            train, test = ({**side, "x": side["x"].copy()} for side in (train, test))
+            train["x"][:, gone] = test["x"][:, gone] = 0
         if self.rows is not None:
             places = list(self.rows)
             train = {**train, **{name: train[name][places] for name in ("x", "y", "rows")}}
         if self.columns is not None:
             kept = [train["features"].index(name) for name in self.columns]
             train, test = ({**side, "x": side["x"][:, kept], "features": list(self.columns)} for side in (train, test))
-        x, x_test = train["x"], test["x"]
+        x, x_test = train["x"] * self.factor, test["x"] * self.factor
         if self.rounding is not None:
             x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
         if self.nudged:
             x, x_test = (each * (1 + float(np.finfo(np.float32).eps)) for each in (x, x_test))
-        return {**train, "x": scaled(x, x, self.scaling)}, {**test, "x": scaled(x_test, x, self.scaling)}
+        x, x_test = scaled(x, x, self.scaling), scaled(x_test, x, self.scaling)
+        if self.rescaled:
+            times = dict(self.rescaled)
+            factors = np.array([times.get(name, 1.0) for name in train["features"]])
+            x, x_test = x * factors, x_test * factors
+        if self.scaled_rounding is not None:
+            x, x_test = (each.astype(self.scaled_rounding).astype(np.float64) for each in (x, x_test))
+        if self.dtype is not None:
+            x, x_test = x.astype(self.dtype), x_test.astype(self.dtype)
+        return {**train, "x": x}, {**test, "x": x_test}
 
     def options(self, features: Sequence[str]) -> Plain:
         """Options of the engine contract that it sets. features: names of all columns, those that are left out too."""
@@ -116,13 +144,19 @@ NOTHING = Intervention()
 
 
 def scaled(x: Floats, train: Floats, scaling: Scaling | None) -> Floats:
-    """(n, p) rows scaled as told, by means and standard deviations of the training rows (ddof 0)."""
-    if scaling == "divide-by-255":
-        return x / 255
-    if scaling == "standardize":
-        spread = train.std(axis=0)
-        return np.asarray((x - train.mean(axis=0)) / np.where(spread == 0, 1, spread))
-    return x
+    """(n, p) rows scaled as told, by means, standard deviations (ddof 0, or 1 for n - 1) or ranges of training rows."""
+    match scaling:
+        case None:
+            return x
+        case "divide-by-255":
+            return x / 255
+        case "centre":
+            return np.asarray(x - train.mean(axis=0))
+        case "unit-range":
+            least, spread = train.min(axis=0), np.ptp(train, axis=0)
+        case "standardize" | "standardize-n-1":
+            least, spread = train.mean(axis=0), train.std(axis=0, ddof=int(scaling == "standardize-n-1"))
+    return np.asarray((x - least) / np.where(spread == 0, 1, spread))
 
 
 def largest_f1(probability: Floats, y: NDArray[np.int64]) -> float:

@@ -21,6 +21,9 @@ from parity.study.store import Result
 
 DIGITS = Source("digits", classes=(0, 1))
 
+of_explain = pytest.mark.skipif(os.environ.get("PARITY_EXPLAIN") != "all", reason="takes minutes: make test-explain")
+"Marks what every change of the explainer has to pass, and no other change needs to wait for."
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

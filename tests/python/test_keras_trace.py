@@ -31,6 +31,7 @@ PROCESS_SECONDS = 1800
 
 pytestmark = pytest.mark.timeout(PROCESS_SECONDS)
 
+
 @pytest.fixture(scope="module", params=BACKENDS)
 def facts(request: pytest.FixtureRequest) -> Any:
     if importlib.util.find_spec(request.param) is None:

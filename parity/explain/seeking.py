@@ -1,0 +1,207 @@
+"""The search on one draw: single changes, sets that simulated fits propose, then longer sets and exchanges."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from parity.explain.holding import Proof
+from parity.explain.proposing import Picture, equivalents, proposed, single
+from parity.explain.pursuit import Attempt, Step
+from parity.explain.sizes import resized, snapped
+from parity.explain.supposed import ROWS
+from parity.explain.treatment import End, other
+
+PROMISING = 5.0
+"An end at which sets come so many times nearer is the one to go on with."
+
+EXTENDED = 3
+"Sets, each of another kind, that are tried with every single change besides."
+
+TOGETHER = {"input_scaling": 2, "intercept": 1, "iterations": 1, "labels": 1, "rows": 1, "columns": 1}
+"Single changes that are tried so as well, the nearest of each name, so many."
+
+TOGETHER_IN = 2
+"The round in which they are: the one of pairs."
+
+RESIZED = 4
+"Sets whose factors are sought through the framework's own fits."
+
+UNITS = {"input_scaling", "units of columns", "penalty.strength"}
+"Changes of which one may be taken for another, or for two of them: what a penalty weighs hangs on the columns' units."
+
+POLISHED = 2
+"Sets of which each change is exchanged for others of its name."
+
+NEARER = 0.9
+"An exchange that comes no nearer than this share is the last."
+
+OF_PLACES, OF_A_NAME = 24, 4
+"Changes of rows and columns, and of any other name, that are tried beside others."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A search for up to `most` changes; pictures: both sides as simulated fits see them."""
+
+    proof: Proof
+    most: int
+    pictures: Mapping[End, Picture | None]
+
+    def found(self, ends: Sequence[End]) -> Attempt | None:
+        """The changes of one side that explain the other, verified; None where none do. ends: the likelier one first.
+
+        What is cheap is tried at both ends before what is dear at either.
+        """
+        alone: dict[End, list[Attempt]] = {}
+        attempts: dict[End, list[Attempt]] = {}
+        best: Attempt | None = None
+        for turn in range(1 + self.most):
+            for end in ends:
+                if turn == 0:
+                    fresh = self._fitted(single(self.proof.ground, end, self.proof.search, self.pictures))
+                    alone[end] = fresh
+                elif turn == 1:
+                    fresh = self._resized(
+                        self._fitted(proposed(self.proof.ground, end, self.proof.search, self.pictures, self.most))
+                    )
+                else:
+                    bases = _diverse(attempts[end])[:EXTENDED]
+                    # A change that tells only beside another may look no better than others by itself.
+                    bases += _nearest_of(alone[end]) if turn == TOGETHER_IN else []
+                    fresh = self._resized(self._fitted(self._longer(bases, alone[end], attempts[end])))
+                if turn > 0:
+                    fresh = [*fresh, *self._exchanged(fresh, alone[end])]
+                attempts[end] = [*attempts.get(end, []), *fresh]
+                best = self.proof.better(best, self.proof.verified(fresh))
+                if self.proof.found(best):
+                    return best
+            if turn > 0:
+                # What is dear goes on where sets have come decisively nearer than at the other end.
+                least = min(self._nearest(attempts[end]) for end in ends)
+                ends = [end for end in ends if self._nearest(attempts[end]) <= PROMISING * least]
+        return best
+
+    def _exchanged(self, attempts: Sequence[Attempt], alone: Sequence[Attempt]) -> list[Attempt]:
+        """The nearest sets with one of their changes exchanged for another of its name, as long as that comes nearer.
+
+        A simulated fit takes one scaling, one row or one size for another that is like it.
+        """
+        found: list[Attempt] = []
+        bases = [each for each in _diverse(attempts) if each.mean <= self.proof.base[self.proof.search][1] / PROMISING]
+        for best in bases[:POLISHED]:
+            for _ in range(self.most):
+                if self.proof.agrees(best, self.proof.search):
+                    return [*found, best]
+                exchanged = [
+                    made
+                    for base in (best, *snapped(self.proof.ground, best, self.proof.search))
+                    for i, step in enumerate(base.steps)
+                    for others in self._others(base, step, alone)
+                    for made in (_with(base, i, others),)
+                    if len(made.steps) <= self.most
+                ]
+                trials = self._resized(self._fitted(exchanged), POLISHED)
+                nearest = min(trials, key=lambda each: each.mean, default=best)
+                if not nearest.mean < best.mean * NEARER:
+                    break
+                best = nearest
+                found.append(best)
+        return found
+
+    def _others(self, attempt: Attempt, step: Step, alone: Sequence[Attempt]) -> list[tuple[Step, ...]]:
+        """What a change may be taken for: others of its name, of other rows, or of another kind with a like effect."""
+        single = [each.steps for each in alone if each.changes[0].name == step.change.name]
+        ruled = [(dataclasses.replace(step, change=change),) for change in step.rules]
+        moved: list[tuple[Step, ...]] = []
+        if step.moved is not None and attempt.mean <= self.proof.base[self.proof.search][1] / PROMISING:
+            rows = range(self.proof.ground.seen[self.proof.search].draw.n)
+            one_less = [step.rows - {row} for row in step.rows] if len(step.rows) <= ROWS else [step.rows]
+            moved = [(step.moved(fewer | {row}),) for fewer in (*one_less, step.rows) for row in rows]
+        said: dict[tuple[str, ...], tuple[Step, ...]] = {(step.change.how,): (step,)}
+        for steps in (*single, *ruled, *moved, *equivalents(step)):
+            said.setdefault(tuple(each.change.how for each in steps), steps)
+        return list(said.values())[1:]
+
+    def _nearest(self, attempts: Sequence[Attempt]) -> float:
+        return min((each.mean for each in attempts), default=math.inf)
+
+    def _longer(self, bases: Sequence[Attempt], alone: Sequence[Attempt], tried: Sequence[Attempt]) -> list[Attempt]:
+        """Sets with every single change besides, where these have not been tried."""
+        known = {_said(each) for each in tried}
+        longer = {
+            _said(made): made
+            for each in bases
+            for one in _telling(alone)
+            if self._may_follow(each, one)
+            for made in (dataclasses.replace(each, steps=(*each.steps, *one.steps)),)
+        }
+        return [made for said, made in longer.items() if said not in known]
+
+    def _may_follow(self, attempt: Attempt, one: Attempt) -> bool:
+        """Whether a single change may tell beside others: it does something by itself, or rounds what is scaled."""
+        names = {change.name for change in attempt.changes}
+        (change,) = one.changes
+        (far, mean), limit = self.proof.base[self.proof.search], self.proof.limits[self.proof.search]
+        live = math.isfinite(one.mean) and max(abs(one.far - far), abs(one.mean - mean)) > limit
+        rounds = change.name == "precision" and "input_scaling" in names
+        return len(attempt.steps) < self.most and change.name not in names and (live or rounds)
+
+    def _resized(self, attempts: list[Attempt], most: int = RESIZED) -> list[Attempt]:
+        """The attempts, and the nearest of them with their factors sought through the framework's own fits."""
+        if any(self.proof.agrees(each, self.proof.search) for each in attempts):
+            return attempts
+        nearest = _diverse([each for each in attempts if _has_factor(each)])[:most]
+        return [*attempts, *(resized(self.proof.ground, each, self.proof.search) for each in nearest)]
+
+    def _fitted(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Attempts on the draw that is searched, with the other side's screened columns where these are known."""
+        seen = self.proof.ground.seen[self.proof.search]
+        known = all(self.proof.ground.columns(other(each.end), seen) is not None for each in attempts)
+        pinned = [dataclasses.replace(each, pinned=known and bool(each.steps)) for each in attempts]
+        return self.proof.ground.measured(pinned, self.proof.search)
+
+
+def _has_factor(attempt: Attempt) -> bool:
+    return any(step.resized is not None for step in attempt.steps)
+
+
+def _diverse(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The nearest attempt of each kind, the nearest kinds first."""
+    nearest: dict[tuple[str, ...], Attempt] = {}
+    for each in sorted(attempts, key=lambda each: each.mean):
+        # Of a place or of a size the nearest stands for the others; one scaling is not like another.
+        said = (step.change.name if step.rules or step.resized else step.change.how for step in each.steps)
+        nearest.setdefault(tuple(sorted(said)), each)
+    return list(nearest.values())
+
+
+def _nearest_of(alone: Sequence[Attempt]) -> list[Attempt]:
+    """The nearest change of each name that may well come with another."""
+    ordered = sorted(alone, key=lambda each: each.mean)
+    found = [[each for each in ordered if each.changes[0].name == name][:count] for name, count in TOGETHER.items()]
+    return [each for nearest in found for each in nearest]
+
+
+def _with(attempt: Attempt, place: int, steps: Sequence[Step]) -> Attempt:
+    """A set with other changes in place of one; what they are another form of goes with it."""
+    names = {step.change.name for step in steps}
+    names |= UNITS if names & UNITS and len(steps) > 1 else set()
+    kept = [each for i, each in enumerate(attempt.steps) if i != place and each.change.name not in names]
+    return dataclasses.replace(attempt, steps=(*kept, *steps))
+
+
+def _said(attempt: Attempt) -> frozenset[str]:
+    return frozenset(change.how for change in attempt.changes)
+
+
+def _telling(alone: Sequence[Attempt]) -> list[Attempt]:
+    """Single changes that are tried beside others: of one name, where there are many, the nearest."""
+    many = sorted((each for each in alone if each.steps[0].rules), key=lambda each: each.mean)[:OF_PLACES]
+    few: dict[str, list[Attempt]] = {}
+    for each in sorted((each for each in alone if not each.steps[0].rules), key=lambda each: each.mean):
+        few.setdefault(each.changes[0].name, []).append(each)
+    kept = [of[: None if name in UNITS else OF_A_NAME] for name, of in few.items()]
+    return [*many, *(each for of in kept for each in of)]
