@@ -97,14 +97,18 @@ def show_defaults(
     return COMPARISON_FAILED if check and document["changes"]["changes"] else DONE
 
 
+OUTPUTS = ("--json", "--html", "--markdown", "--picture", "--recipe")
+"Options that name what is written."
+
+
 def without_outputs(words: Sequence[str]) -> list[str]:
     """The words of a command line that say what is asked, and not where it is written."""
     kept = []
     remaining = iter(words)
     for word in remaining:
-        if word in ("--json", "--html"):
+        if word in OUTPUTS:
             next(remaining, None)
-        elif word != "--quiet" and not word.startswith(("--json=", "--html=")):
+        elif word != "--quiet" and not word.startswith(tuple(f"{output}=" for output in OUTPUTS)):
             kept.append(word)
     return kept
 

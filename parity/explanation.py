@@ -204,18 +204,17 @@ def _of_size(
     bench = Bench(case, lambda wanted: course.fits(wanted, deadline, told))
     try:
         for found in findings(bench, searched, fresh, beyond):
-            last, doing = (
-                explained(found, "budget" if found.missing else "complete"),
-                f"{pair}: {found.missing or 'done'}",
-            )
+            last = explained(found, "budget" if found.missing else "complete")
+            doing = f"{pair}: {found.missing or 'done'}"
             course.watch(doing, None, account.cells - cells)
-            if course.recipe_to is not None and not found.missing and found.live:
-                from parity.explain.recipe import recipes
-
-                course.watch(f"{pair}: recipes", None, account.cells - cells)
-                written = recipes(bench, found, course.recipe_to / f"n{n}")
-                last = dataclasses.replace(explained(found, "complete"), recipes=tuple(written))
             yield last
+        if course.recipe_to is not None and last is not None and last.findings.live:
+            from parity.explain.recipe import recipes
+
+            doing = f"{pair}: recipes"
+            course.watch(doing, None, account.cells - cells)
+            written = recipes(bench, last.findings, course.recipe_to / f"n{n}")
+            yield dataclasses.replace(explained(last.findings, "complete"), recipes=tuple(written))
     except Spent:
         if last is None:
             seconds, done = time.monotonic() - started, account.cells - cells

@@ -67,18 +67,11 @@ ALIGNED = (
 networks are equal where they draw one start: R's Keras is Python's."""
 
 SYNONYMS: dict[str, dict[str, str]] = {
-    "columns": {
-        "screened columns": "what is left out of a Leekasso is one of its screened columns",
-        "columns used": "the behaviour's name in `parity defaults`",
-        "dropped column": "one column alone",
-    },
+    "columns": {"screened columns": "what is left out of a Leekasso is one of its screened columns"},
     "end of training": {"epochs": "fewer epochs are an earlier end"},
     "iterations": {"end of training": "a solver that stops after two iterations ends early"},
     "learning_rate": {"optimizer": "the rate is one of the optimizer's constants, which are switched together"},
     "order of rows": {"shuffle": "what of the order a framework has an argument for"},
-    "rows": {"rows used": "the behaviour's name in `parity defaults`"},
-    "label cut": {"threshold": "the glossary's name of the cut"},
-    "penalty.l2": {"penalty.strength": "a network's penalty by a linear model's name"},
 }
 "Planted change -> other names for the same thing, and why they are."
 

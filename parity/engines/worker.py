@@ -195,8 +195,9 @@ def _asked(task: Task) -> tuple[Plain, Plain, Plain]:
         options |= {"weights": True, **task.observe}
     test, outside = _test_rows(), task.intervention
     if outside.cut == LARGEST_F1:
-        # The cut depends on what is predicted for the training rows.
-        test = {**test, **{name: np.concatenate([test[name], train[name]]) for name in ("x", "rows")}}
+        # The cut depends on what is predicted for the training rows that are given.
+        places = slice(None) if outside.rows is None else list(outside.rows)
+        test = {**test, **{name: np.concatenate([test[name], train[name][places]]) for name in ("x", "rows")}}
         options["frames"] = None
     train, test = outside.given(train, test)
     if isinstance(spec, Linear) or (isinstance(spec, Leekasso) and engine(task.engine).screen == "neutral"):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Plain = dict[str, Any]
 Lines = list[str]
 
+PREDICTED = "The training rows are predicted as well: the cut is found on them"
+
 ELSEWHERE = {"dropped", "weights", "biases", "row_order", "cut"}
 "Fields of an intervention that change no rows: what they do stands in other places of the code."
 
@@ -81,11 +83,12 @@ def write_rows(folder: Path, data: Data, draw: Draw, test: np.ndarray[Any, Any])
 
 
 def write_given(folder: Path, end: End, side: Given) -> Lines:
-    """What a network starts from, the order of its rows and a mask, as far as they are given; the names of the files."""
+    """A mask, what a network starts from and the order of its rows, as far as they are given; names of the files."""
     names, options = [], side.options
     if side.outside.mask is not None:
         names.append(f"{end}_mask.csv")
-        _write(folder / names[-1], list(side.outside.mask[0].astype(np.float64).T))
+        mask, rows = side.outside.mask[0].astype(np.float64), side.outside.rows
+        _write(folder / names[-1], list((mask if rows is None else mask[list(rows)]).T))
     start = options.get("initial_weights", {})
     for kind in ("weights", "biases"):
         for layer, values in enumerate(start.get(kind, []), 1):
@@ -147,13 +150,15 @@ def _names_columns(side: Given) -> bool:
 
 
 def _changes(side: Given, end: End, why: Mapping[str, str]) -> Iterator[Lines]:
-    """What is done to the rows, in the order in which an intervention does it."""
+    """What is done to the rows, in an order that gives what an intervention gives."""
     say, outside = DIALECTS[side.engine.language], side.outside
     told: dict[str, Lines] = {
         "flipped": say.flipped(outside.flipped) if outside.flipped else [],
+        # Before the mask, which is of training alone: the file has its rows in the order of these.
+        "rows": say.given_rows(outside.rows) if outside.rows is not None else [],
+        "cut": say.with_training_rows() if outside.cut == LARGEST_F1 else [],
         "mask": say.masked(end) if outside.mask is not None else [],
         "blanked": say.blanked(outside.blanked) if outside.blanked else [],
-        "rows": say.given_rows(outside.rows) if outside.rows is not None else [],
         "columns": _columns(side) if outside.columns is not None else [],
         "factor": say.multiplied(outside.factor) if outside.factor != 1 else [],
         "rounding": say.rounded(outside.rounding) if outside.rounding else [],
@@ -168,9 +173,8 @@ def _changes(side: Given, end: End, why: Mapping[str, str]) -> Iterator[Lines]:
         raise ValueError(f"no code is known for {', '.join(sorted(unknown))}")
     for field, lines in told.items():
         if lines:
-            yield [*comment(_rule(side, field, why)), *lines]
-    if outside.cut == LARGEST_F1:
-        yield [*comment("The training rows are predicted as well: the cut is found on them"), *say.with_training_rows()]
+            told_why = PREDICTED if field == "cut" else _rule(side, field, why)
+            yield [*comment(told_why), *lines]
 
 
 def _columns(side: Given) -> Lines:
@@ -215,6 +219,8 @@ def _rule(side: Given, field: str, why: Mapping[str, str]) -> str:
     known = [why[name] for name in (field, *(["dropped"] if field == "selected" else [])) if name in why]
     if known:
         return "; ".join(known)
+    if field != "selected":
+        return "Given from outside"
     if side.engine.screen == "neutral":
         return f"The columns of parity's own screen: {side.engine.id} has none"
     return "The columns of the model"

@@ -112,7 +112,7 @@ class Search:
         return found
 
     def _others(self, attempt: Attempt, step: Step, alone: Sequence[Attempt]) -> list[tuple[Step, ...]]:
-        """What a change may be taken for: others of its name, of other rows, or of another kind with a like effect."""
+        """What a change may stand for: nothing, others of its name, other rows, or a kind with a like effect."""
         single = [each.steps for each in alone if each.changes[0].name == step.change.name]
         ruled = [(dataclasses.replace(step, change=change),) for change in step.rules]
         moved: list[tuple[Step, ...]] = []
@@ -121,7 +121,8 @@ class Search:
             one_less = [step.rows - {row} for row in step.rows] if len(step.rows) <= ROWS else [step.rows]
             moved = [(step.moved(fewer | {row}),) for fewer in (*one_less, step.rows) for row in rows]
         said: dict[tuple[str, ...], tuple[Step, ...]] = {(step.change.how,): (step,)}
-        for steps in (*single, *ruled, *moved, *equivalents(step)):
+        spared: list[tuple[Step, ...]] = [()] if len(attempt.steps) > 1 else []
+        for steps in (*spared, *single, *ruled, *moved, *equivalents(step)):
             said.setdefault(tuple(each.change.how for each in steps), steps)
         return list(said.values())[1:]
 

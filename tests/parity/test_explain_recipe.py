@@ -146,11 +146,16 @@ def promised(found: Sequence[Plain]) -> None:
 def test_rows_labels_and_scales_changed_from_outside_are_changed_alike_in_both_languages(
     linear: Bench, tmp_path: Path
 ) -> None:
+    mask = np.random.default_rng(1).random((20, 784)) > 0.3
+
     def varying(seen: Seen) -> Treatment:
-        # Of the rows that are given: the last of the draw is not.
-        x = linear.case.data.x[seen.draw.rows][:-1]
+        # Of the inputs that are given: the last row of the draw is not, and some are 0.
+        x = (linear.case.data.x[seen.draw.rows] * mask)[:-1]
         kept = (x != x[0]).any(axis=0)
         return outside(columns=tuple(n for n, v in zip(seen.features, kept, strict=True) if v))
+
+    def on_both(name: str, **fields: Any) -> Verdict:
+        return verdict(name, left=outside(**fields), right=outside(**fields))
 
     columns = Verdict(
         Judged(
@@ -161,10 +166,12 @@ def test_rows_labels_and_scales_changed_from_outside_are_changed_alike_in_both_l
         "left",
     )
     changed = [
-        verdict("rows", left=outside(rows=tuple(range(18, -1, -1))), right=outside(rows=tuple(range(18, -1, -1)))),
-        verdict("labels", left=outside(flipped=(0, 7, 11)), right=outside(flipped=(0, 7, 11))),
-        verdict("input_scaling", left=outside(scaling="standardize"), right=outside(scaling="standardize")),
-        verdict("label cut", left=outside(cut=0.6), right=outside(cut=0.6)),
+        on_both("order of rows", rows=tuple(range(18, -1, -1))),
+        on_both("labels", flipped=(0, 7, 11)),
+        on_both("dropped inputs", mask=(mask,)),
+        on_both("input_scaling", scaling="standardize-n-1"),
+        on_both("precision", scaled_rounding="float16"),
+        on_both("label cut", cut=0.6),
         columns,
     ]
     found = recipes(linear, findings(linear, *changed), tmp_path)
@@ -189,6 +196,9 @@ def test_columns_and_cuts_of_the_other_engine_are_written_out(
             left=outside(columns=tuple(n for n in features if n != pixels[0])),
             right=outside(columns=pixels[1:40]),
         ),
+        verdict("a blank column", left=outside(blanked=chosen[-1:]), right=outside(blanked=chosen[-1:])),
+        verdict("scale", left=outside(factor=0.5, scaling="unit-range"), right=outside(scaling="centre")),
+        verdict("one column's scale", left=outside(rescaled=((chosen[2], 3.0),)), right=outside(dtype="float32")),
         verdict("screened columns", left=outside(selected=chosen[1:]), right=outside(selected=chosen[1:])),
         verdict("aliased columns", left=outside(dropped=chosen[:2]), right=outside(dropped=chosen[:2])),
         verdict("label cut", left=outside(cut=LARGEST_F1), right=outside(cut=LARGEST_F1)),
