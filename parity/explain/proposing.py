@@ -18,7 +18,7 @@ from parity.explain.simulated import Floats, Model
 from parity.explain.sizes import snapped
 from parity.explain.supposed import SCALINGS, Given, Scored, Supposition, calibrated, few_rows, moves, scored, sought
 from parity.explain.treatment import ENDS, End, Seen, other
-from parity.spec.intervention import Intervention
+from parity.spec.intervention import Intervention, Scaling
 from parity.spec.models import Leekasso, Linear
 from parity.spec.screen import neutral_screen
 
@@ -27,6 +27,9 @@ TEST_ROWS = 300
 
 SHORTLIST = 36
 "Simulated sets of changes that are fitted."
+
+NEAR = 1e-6
+"A simulated set that is no further away on average is as good as any, however well its kind of model is simulated."
 
 MARGIN = 2.0
 "A simulated set is as good as any where it is no further away than so many times what the simulation misses by."
@@ -111,13 +114,14 @@ def proposed(ground: Ground, end: End, place: int, pictures: Mapping[End, Pictur
     if mine is None or theirs is None:
         return []
     found: list[Scored] = []
+    near = max(NEAR, MARGIN * mine.distance)
     for model in mine.models:
         # A solver that stopped early may be like a model that it will not be like once its inputs are scaled.
         if found and not (model.ridge and mine.models[0].ridge):
             continue
         given = dataclasses.replace(theirs.given, model=model)
-        found += sought(given, theirs.target, most, MARGIN * mine.distance)[:SHORTLIST]
-        if found[0].distance <= MARGIN * mine.distance:
+        found += sought(given, theirs.target, most, near)[:SHORTLIST]
+        if found and found[0].distance <= near:
             break
     suppositions = dict.fromkeys(each.supposition for each in found)
     made = [steps_of(ground, end, place, theirs, each) for each in suppositions]
@@ -133,12 +137,12 @@ def steps_of(ground: Ground, end: End, place: int, seen_as: Picture, s: Supposit
         alike = alike_rows(seen_as.given.x, seen_as.given.y.astype(np.int8))
         for rows, make in ((s.flipped, changes.flipped), (s.left_out, changes.left_out)):
             if rows:
-                steps.append(_row_step(ground, place, alike, make, rows))
+                steps.append(row_step(ground, place, alike, make, rows))
     if s.scaling is not None:
-        steps.append(Step(changes.scaling(s.scaling)))
+        steps.append(_scaling_step(s.scaling))
     if not s.intercept:
         made = changes.no_intercept(natives)
-        steps.append(None if made is None else Step(made))
+        steps.append(None if made is None else Step(made, supposed={"intercept": False}))
     if s.penalty != 1:
         steps.append(_penalty_step(natives, s.penalty))
     steps += _column_steps(ground, end, place, seen_as, s)
@@ -147,13 +151,19 @@ def steps_of(ground: Ground, end: End, place: int, seen_as: Picture, s: Supposit
 
 def _penalty_step(natives: Natives, factor: float) -> Step | None:
     strength = changes.penalty(factor, natives)
-    return None if strength is None else Step(strength, (), factor, lambda f: _penalty_step(natives, f))
+    if strength is None:
+        return None
+    return Step(strength, (), factor, lambda f: _penalty_step(natives, f), supposed={"penalty": factor})
+
+
+def _scaling_step(kind: Scaling) -> Step:
+    return Step(changes.scaling(kind), supposed={"scaling": kind})
 
 
 Made = Callable[[Callable[[Seen], Iterable[int]], str], Change]
 
 
-def _row_step(ground: Ground, place: int, alike: Mapping[int, Rows], make: Made, rows: Rows) -> Step:
+def row_step(ground: Ground, place: int, alike: Mapping[int, Rows], make: Made, rows: Rows) -> Step:
     """A change of rows: at these places, with the rules that give them or rows that are like them."""
     labels, seen = ground.bench.case.data.y, ground.seen[place]
 
@@ -165,7 +175,7 @@ def _row_step(ground: Ground, place: int, alike: Mapping[int, Rows], make: Made,
         by(fixed(rows)),
         tuple(map(by, rules)),
         rows=rows,
-        moved=lambda elsewhere: _row_step(ground, place, alike, make, elsewhere),
+        moved=lambda elsewhere: row_step(ground, place, alike, make, elsewhere),
     )
 
 
@@ -185,7 +195,7 @@ def _column_steps(ground: Ground, end: End, place: int, seen_as: Picture, s: Sup
     if s.without is not None:
         rules = column_rules(seen_as.names[s.without], screened(seen) or seen_as.names)
         made = [changes.blanked(named(rule.name), rule.words) for rule in rules]
-        yield Step(made[0], tuple(made))
+        yield Step(made[0], tuple(made), supposed={"without": s.without})
     if s.rescaled is not None:
         column, factor = s.rescaled
         rules = column_rules(seen_as.names[column], screened(seen) or seen_as.names)
@@ -221,14 +231,13 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
     sizes = dict.fromkeys([*SIZES, float(n), 2.0 * n])
     strengths = [_penalty_step(natives, factor) for size in sizes for factor in (size, 1 / size)]
     made = [
-        *map(changes.scaling, SCALINGS),
-        *([] if without is None else [without]),
         *changes.stops(natives, done, own),
         *changes.roundings(),
         changes.reversed_rows(),
         *changes.native_values(natives),
     ]
-    steps: list[tuple[Step, ...]] = [(each,) for each in (*map(Step, made), *strengths) if each is not None]
+    first = [*map(_scaling_step, SCALINGS), None if without is None else Step(without, supposed={"intercept": False})]
+    steps: list[tuple[Step, ...]] = [(each,) for each in (*first, *map(Step, made), *strengths) if each is not None]
     mine, theirs = pictures[end], pictures[other(end)]
     if mine is not None and theirs is not None:
         of_draw = [s for s in moves(theirs.given) if s.flipped or s.left_out or s.without is not None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,15 +31,20 @@ class Step:
     "Of the draw that is searched, where it is a change of rows."
     moved: Callable[[frozenset[int]], Step] | None = None
     "The same step at other rows."
+    supposed: Mapping[str, Any] = field(default_factory=dict)
+    "Fields of a Supposition that are its likeness in simulated fits."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """A set of changes at one end. pinned: with the other side's screened columns."""
+    """A set of changes at one end."""
 
     end: End
     steps: tuple[Step, ...]
     pinned: bool = False
+    "Whether with the other side's screened columns."
+    by_draw: bool = False
+    "Whether its rows were sought on every draw."
     far: float = math.inf
     "Largest distance of a predicted value."
     mean: float = math.inf

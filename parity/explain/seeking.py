@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from parity.explain.drawn import by_each_draw
 from parity.explain.holding import Proof
 from parity.explain.proposing import Picture, equivalents, proposed, single
 from parity.explain.pursuit import Attempt, Step
@@ -78,6 +79,10 @@ class Search:
                 best = self.proof.better(best, self.proof.verified(fresh))
                 if self.proof.found(best):
                     return best
+                exact = sorted((each for each in fresh if self.proof.found(each)), key=self.proof.rank)
+                drawn = next((one for each in exact[:1] if (one := by_each_draw(self.proof, each)) is not None), None)
+                if drawn is not None:
+                    return drawn
             if turn > 0:
                 # What is dear goes on where sets have come decisively nearer than at the other end.
                 least = min(self._nearest(attempts[end]) for end in ends)

@@ -139,14 +139,7 @@ def _reweighted(model: Model, x: Floats, y: Floats, rows: Floats) -> Floats:
         p = np.clip(_logistic(eta[going]), np.finfo(float).eps, 1 - np.finfo(float).eps)
         root = np.sqrt(rows[going] * p * (1 - p))
         response = root * (eta[going] + (y[going] - p) / (p * (1 - p)))
-        # As frameworks do it: of separated classes the normal equations would lose half of the digits.
-        q, r = np.linalg.qr(x[going] * root[:, :, None])
-        right = np.matmul(q.transpose(0, 2, 1), response[:, :, None])[:, :, 0]
-        theta[going] = (
-            _solved(r, np.zeros((len(going), r.shape[2])), right)
-            if r.shape[1] == r.shape[2]
-            else (np.matmul(np.linalg.pinv(r, rcond=RANK), right[:, :, None])[:, :, 0])
-        )
+        theta[going] = _least(x[going] * root[:, :, None], response)
         eta[going] = np.matmul(x[going], theta[going, :, None])[:, :, 0]
         now = _deviance(y[going], rows[going], eta[going])
         change = np.abs(now - deviance[going])
@@ -155,6 +148,19 @@ def _reweighted(model: Model, x: Floats, y: Floats, rows: Floats) -> Floats:
         if not going.size:
             break
     return np.asarray(theta / size)
+
+
+def _least(x: Floats, y: Floats) -> Floats:
+    """Least squares by orthogonal factors: of separated classes the normal equations would lose half of the digits."""
+    count, n, q = x.shape
+    if n < q:
+        return np.asarray(np.matmul(np.linalg.pinv(x, rcond=RANK), y[:, :, None])[:, :, 0])
+    # A column of zeros has a factor of its own, which would take from the others; a row of its own keeps it out.
+    absent = np.asarray(~x.any(axis=1))
+    own = absent[:, :, None] * np.eye(q)
+    orthogonal, upper = np.linalg.qr(np.concatenate([x, own], axis=1))
+    right = np.matmul(orthogonal.transpose(0, 2, 1), np.concatenate([y, np.zeros((count, q))], axis=1)[:, :, None])
+    return _solved(upper, np.zeros((count, q)), right[:, :, 0])
 
 
 def _deviance(y: Floats, rows: Floats, eta: Floats) -> Floats:

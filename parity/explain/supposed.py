@@ -7,7 +7,7 @@ import itertools
 import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from parity.spec.intervention import Scaling, scaled
 
 T = TypeVar("T", bound=np.generic)
 
+RowChange = Literal["flipped", "left_out"]
+
 SCALINGS: tuple[Scaling, ...] = typing.get_args(Scaling)
 
 CHUNK = 256
@@ -25,13 +27,16 @@ CHUNK = 256
 OF_A_KIND = 2
 "Sets of one kind of changes that are carried on from one round to the next: the nearest."
 
+OF_COLUMNS = 12
+"Where they leave out a column each, which by itself may tell little."
+
 OF_ROWS = 16
 "Where they change rows, of which there are many, and the right one of two by itself may not be the nearest."
 
 BEAM = 64
 "Sets of all kinds together."
 
-AFFORDED = {"squares": 20_000, "logistic": 5_000}
+AFFORDED = {"squares": 20_000, "logistic": 6_000}
 "Simulated fits of a round: of least squares a second's worth, of reweighted or penalised ones two."
 
 BEST_ALONE = 60
@@ -43,7 +48,7 @@ GAIN = 0.8
 TOLD = 16
 "Sets of each round that are told of."
 
-ROWS = 3
+ROWS = 5
 "Rows with another label, and rows that are left out, at most; patterns of rows count as one."
 
 FACTORS = (1e-6, 1e-4, 1e-2, 0.1, 0.3, 3.0, 10.0, 100.0, 1e4, 1e6)
@@ -165,16 +170,34 @@ def sought(given: Given, target: Floats, most: int, near: float) -> list[Scored]
             live = [each for each in ranked if abs(each.distance - base) > SAME]
             useful = [each.supposition for each in live[:BEST_ALONE]]
         ranked = sorted([*ranked, *_exchanged(given, target, ranked)], key=lambda each: each.distance)
-        beam = narrowed(given, target, _carried(ranked))
+        beam = narrowed(given, target, _carried(ranked, depth == 0))
         nearest = sorted(beam, key=lambda each: each.distance)[:TOLD]
         before = min((each.distance for each in found), default=np.inf)
         found += nearest
         if not nearest or nearest[0].distance <= near or nearest[0].distance > before * GAIN:
             break
-    return sorted([*found, *_in_other_units(given, target, found)], key=lambda each: each.distance)
+    return sorted([*found, *_in_other_units(given, target, found, most)], key=lambda each: each.distance)
 
 
-def _in_other_units(given: Given, target: Floats, found: Sequence[Scored]) -> list[Scored]:
+def rows_sought(given: Given, target: Floats, start: Supposition, name: RowChange, near: float) -> list[Scored]:
+    """Rows whose change, beside the others of a set, brings predicted values nearest to the target, nearest first."""
+    beam, found = scored(given, target, [start]), list[Scored]()
+    for _ in range(ROWS):
+        tried: dict[Supposition, None] = {}
+        for each in beam:
+            for row in range(len(given.y)):
+                changed: dict[str, Any] = {name: getattr(each.supposition, name) | {row}}
+                tried[dataclasses.replace(each.supposition, **changed)] = None
+        ranked = scored(given, target, list(tried))
+        ranked = sorted([*ranked, *_exchanged(given, target, ranked)], key=lambda each: each.distance)
+        beam = ranked[:OF_ROWS]
+        found += beam
+        if beam[0].distance <= near:
+            break
+    return sorted(found, key=lambda each: each.distance)
+
+
+def _in_other_units(given: Given, target: Floats, found: Sequence[Scored], most: int) -> list[Scored]:
     """The nearest sets, with every other scaling in place of what they do to the columns' units.
 
     Another scaling and another penalty may amount to the same, or nearly so; a framework's own fits then have to tell.
@@ -192,7 +215,7 @@ def _in_other_units(given: Given, target: Floats, found: Sequence[Scored]) -> li
         for kind, size in sizes.items()
         if kind != s.scaling
     ]
-    return narrowed(given, target, scored(given, target, tried))
+    return narrowed(given, target, scored(given, target, [each for each in tried if each.size <= most]))
 
 
 def _size(x: Floats) -> float:
@@ -218,18 +241,25 @@ def _exchanged(given: Given, target: Floats, ranked: Sequence[Scored]) -> list[S
     return scored(given, target, [each for each in tried if not each.flipped & each.left_out])
 
 
-def _carried(ranked: Sequence[Scored]) -> list[Scored]:
-    """The nearest of every kind, then the second nearest, and so on; one size of a factor stands for the others."""
+def _carried(ranked: Sequence[Scored], first: bool) -> list[Scored]:
+    """The nearest of every kind, then the second nearest, and so on; one size of a factor stands for the others.
+
+    In the first round every change that is not of rows goes before: so each pair with one of them is tried.
+    """
     skeletons: set[Supposition] = set()
     kinds: dict[tuple[object, ...], list[Scored]] = {}
     for each in ranked:
         kind, skeleton = kinds.setdefault(each.supposition.kind, []), each.supposition.skeleton
-        most = OF_ROWS if skeleton.flipped or skeleton.left_out else OF_A_KIND
+        of_rows = bool(skeleton.flipped or skeleton.left_out)
+        most = OF_ROWS if of_rows else OF_COLUMNS if first and skeleton.rescaled is None else OF_A_KIND
         if skeleton not in skeletons and len(kind) < most:
             skeletons.add(skeleton)
             kind.append(each)
     turns = itertools.zip_longest(*kinds.values())
-    return [each for turn in turns for each in turn if each is not None][:BEAM]
+    carried = [each for turn in turns for each in turn if each is not None][:BEAM]
+    if not first:
+        return carried
+    return sorted(carried, key=lambda each: bool(each.supposition.flipped or each.supposition.left_out))
 
 
 def narrowed(given: Given, target: Floats, found: Sequence[Scored]) -> list[Scored]:

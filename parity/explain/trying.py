@@ -165,7 +165,8 @@ def _evidence(proof: Proof, found: Attempt, lone: float) -> str:
     before = max(proof.base[place][0] for place in places)
     after = _worst(ground, ground.switches(end, found.changes, found.pinned), places)
     changed = "; ".join(change.how for change in found.changes)
+    saw = "whose rows were sought on each" if found.by_draw else "of which the search saw 1"
     return (
-        f"{ground.bench.case.side(end).name} changed ({changed}): predicted values of {len(places)} draws, of which "
-        f"the search saw 1, are at most {after:.2g} apart, {before:.2g} before it and {lone:.2g} without this"
+        f"{ground.bench.case.side(end).name} changed ({changed}): predicted values of {len(places)} draws, {saw}, are "
+        f"at most {after:.2g} apart, {before:.2g} before it and {lone:.2g} without this"
     )

@@ -40,6 +40,9 @@ CELL_SECONDS = 900.0
 WORKER_CELLS = 150
 "A Keras worker keeps 15 to 25 MB of every fit, whatever is cleared; a fresh one costs it a few seconds."
 
+LASTING = ("python", "r")
+"Runtimes whose workers are never replaced."
+
 STRIKES = 2
 "A cell that was being fitted when its worker or its server died is tried once more; then it is the suspect."
 
@@ -213,7 +216,8 @@ class Executor:
                 )
             ],
             context=multiprocessing.get_context("spawn"),
-            max_tasks=max(1, WORKER_CELLS // max(len(batch.cells) for batch in waiting)),
+            # Linear models leave nothing behind, and R takes seconds to load.
+            max_tasks=0 if phase.runtime in LASTING else max(1, WORKER_CELLS // max(len(b.cells) for b in waiting)),
         )
 
     def _serve(self, server: H2OServer) -> None:
