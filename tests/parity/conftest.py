@@ -6,13 +6,14 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from parity.data import Data, Source, load
+from parity.engines import own_engine
 from parity.engines.sheet import engine
 from parity.spec.protocol import Draws, Protocol, make_draws
 from parity.spec.study import METHODS
@@ -31,6 +32,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     os.environ["PARITY_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def forgotten_engines() -> Iterator[None]:
+    """Engine files that a test names are known to it alone: whoever lists all engines afterwards does not find them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(own_engine.VARIABLE, "{}")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def fit(spec, train, test, options):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(tmp_path_factory: pytest.TempPathFactory, forgotten_engines: None) -> Path:
     return tmp_path_factory.mktemp("explain") / "store.sqlite"
 
 

@@ -58,7 +58,7 @@ Benches = Callable[..., Bench]
 
 
 @pytest.fixture(scope="module")
-def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
+def benches(tmp_path_factory: pytest.TempPathFactory, forgotten_engines: None) -> Iterator[Benches]:
     """Any two engines on draws of MNIST's zeros and ones; their workers are shared."""
     folder, study = tmp_path_factory.mktemp("recipes"), preset("leek2017")
     for name, told in (("tells_another_cut", "translate = shipped.translate"), ("tells_nothing", "")):

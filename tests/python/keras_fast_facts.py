@@ -160,13 +160,20 @@ def refusals(engine: Any) -> dict[str, Any]:
         "plain": (dense, {}),
         "cnn": (plain(picture), {}),
         "row order": (dense, {"row_order": [np.arange(20)] * 30}),
-        "initial weights": (dense, {"initial_weights": {"weights": [], "biases": []}}),
         "trace": (dense, {"trace": {"epochs": True}}),
         "eager": (dense, {"overrides": {"run_eagerly": True}}),
         "validation": (dense, {"overrides": {"validation_split": 0.2}}),
         "shuffled batches": (dense, {"overrides": {"shuffle": "batch"}}),
     }
     return {name: engine.fast.refusal(*given) for name, given in asked.items()}
+
+
+def given_start() -> dict[str, Any]:
+    """Initial weights for SMALL on 64 columns, with biases that no network draws for itself."""
+    rng = np.random.default_rng(11)
+    units = [64, *SMALL["hidden"], 1]
+    shapes = list(zip(units[:-1], units[1:], strict=True))
+    return {"weights": [rng.normal(0, 0.3, s) for s in shapes], "biases": [rng.normal(0, 0.3, s[1]) for s in shapes]}
 
 
 def main() -> None:
@@ -182,6 +189,9 @@ def main() -> None:
                 "below a batch": pair(engine, MLP(**SMALL, optimizer="rmsprop"), 20),
                 "as it stands": pair(engine, MLP(**SMALL, optimizer="adadelta", batch_size=3, order="given"), 20),
                 "float64": pair(engine, MLP(**SMALL, optimizer="adam", batch_size=1, precision="float64"), 20),
+                "given start": pair(
+                    engine, MLP(**SMALL, optimizer="adam", batch_size=1), 20, initial_weights=given_start()
+                ),
                 "broken": broken(engine),
                 "refusals": refusals(engine),
                 "history": history(engine),

@@ -38,7 +38,10 @@ def facts() -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("case", ["adam", "sgd", "remainder", "below a batch", "as it stands", "float64"])
+CASES = ["adam", "sgd", "remainder", "below a batch", "as it stands", "float64", "given start"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_loop_ends_where_fit_ends(facts, case):
     found = facts[case]
     assert found["moved"] > 10 * FLOAT32, "nothing was learnt, so that nothing was compared"
@@ -58,6 +61,11 @@ def test_draws_of_one_batch_start_from_their_own_seeds(facts):
     assert facts["adam"]["between seeds"] > 0.01
 
 
+def test_a_start_that_is_given_takes_the_place_of_the_one_that_is_drawn(facts):
+    (trainer,) = facts["given start"]["trainers"]
+    assert trainer.startswith("compiled loop over train_step"), "fit did it, so that nothing was compared"
+
+
 def test_a_loop_that_parts_from_fit_is_not_used_and_a_message_says_by_how_much(facts):
     found = facts["broken"]
     assert found["gap"] == 0.0, "the answers must be fit's own"
@@ -71,7 +79,6 @@ def test_what_the_loop_cannot_do_is_left_to_fit_with_the_reason(facts):
     words = {
         "cnn": "convolutions",
         "row order": "'row_order'",
-        "initial weights": "'initial_weights'",
         "trace": "'trace'",
         "eager": "'run_eagerly' of compile",
         "validation": "'validation_split' of fit",
