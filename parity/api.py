@@ -47,8 +47,7 @@ def curves(
 
     asked = _study(study)
     changed = [word for n in sizes for word in ("--n", str(n))]
-    given = {"--draws": draws, "--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
-    changed += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    changed += _words({"--draws": draws, "--margin": margin, "--mode": mode}, device)
     if draws is None and asked.reference in PRESETS and "--draws" not in asked.changed:
         draws = DRAWS
     protocol = dataclasses.replace(
@@ -90,6 +89,12 @@ def compared(document: Plain) -> Plain:
     comparisons = [pair["curves"] for pair in pairs]
     counts = dict(Counter(comparison["verdict"] for comparison in comparisons))
     return {**document, "kind": "curves", "comparisons": comparisons, "counts": counts}
+
+
+def _words(given: Plain, device: str) -> list[str]:
+    """The words of a command line that ask for what is given, by flag; None is nothing."""
+    flags = {**given, "--device": None if device == "cpu" else device}
+    return [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
 
 
 def _study(study: Study | str | Path) -> Study:
@@ -146,17 +151,14 @@ def explain(
     from parity.study.tables import cache_folder
 
     asked = _study(study)
-    given = {"--margin": margin, "--mode": mode, "--device": None if device == "cpu" else device}
-    changed = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     asked = dataclasses.replace(
         asked,
         margin=asked.margin if margin is None else margin,
         mode=mode or asked.mode,
-        changed=(*asked.changed, *changed),
+        changed=(*asked.changed, *_words({"--margin": margin, "--mode": mode}, device)),
     )
     count = DRAWS if draws is None else draws
     last: dict[int, Explained] = {}
-    recipes: dict[int, list[Plain]] = {}
     with (
         contextlib.suppress(KeyboardInterrupt),
         explaining(
@@ -175,7 +177,7 @@ def explain(
         ) as course,
     ):
         for each in course:
-            last[each.n], recipes[each.n] = each, list(each.recipes)
+            last[each.n] = each
     if not last:
         raise KeyboardInterrupt
-    return explanation_document(asked, list(last.values()), describe(), list(recipes.values()), rerun)
+    return explanation_document(asked, list(last.values()), describe(), rerun)

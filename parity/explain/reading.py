@@ -11,7 +11,7 @@ from parity.compare.defaults import OUTPUT, Entry, agree, by_key, diff, entries,
 from parity.compare.defaults import Side as Asked
 from parity.compare.probes import alike, in_force
 from parity.engines.names import canonical, name_of
-from parity.explain.treatment import ENDS, Case, Difference, End, Switch, Treatment, always
+from parity.explain.treatment import ENDS, Case, Difference, End, Switch, Treatment, always, other
 from parity.spec.models import MLP, RATES
 from parity.spec.vocabulary import GLOSSARY, Context
 
@@ -83,14 +83,9 @@ class Read:
 
 def question_of(case: Case, end: End, treatment: Treatment) -> Question:
     """What an engine is asked about its parameters under a treatment. ValueError where that is no specification."""
-    from parity.errors import RequestError
     from parity.study.tables import Question
 
-    side = case.side(end)
-    try:
-        spec = dataclasses.replace(case.spec, **treatment.spec)
-    except RequestError as error:
-        raise ValueError(str(error)) from error
+    side, spec = case.side(end), case.treated(treatment)
     return Question(side.engine, case.method, spec, side.versions, {**side.overrides, **treatment.overrides})
 
 
@@ -124,8 +119,8 @@ def differences(case: Case, left: Read, right: Read) -> list[Difference]:
         found.append(
             Difference(
                 name=name,
-                left=_words(whole, differing, left) if len(whole) > 1 else first.left,
-                right=_words(whole, differing, right) if len(whole) > 1 else first.right,
+                left=_words(whole, left) if len(whole) > 1 else first.left,
+                right=_words(whole, right) if len(whole) > 1 else first.right,
                 meaning=first.sentence,
                 found="read",
                 evidence=f"parity defaults {case.method} --diff {case.left.engine.reference} "
@@ -155,7 +150,7 @@ def _of_its_rule(member: str, side: Read) -> bool:
     return member in side.entries and (constants is None or member == "optimizer" or FIELDS.get(member) in constants)
 
 
-def _words(members: Sequence[str], differing: Mapping[str, Any], side: Read) -> str:
+def _words(members: Sequence[str], side: Read) -> str:
     """The values of a group, those that are in force on this side."""
     whole = members[0] not in APART
     told = [
@@ -172,8 +167,8 @@ def _ways(case: Case, end: End, members: Sequence[str], sides: Mapping[str, Read
 
     A rule of updates is pinned whole: with a part of its constants it would be neither side's.
     """
-    own, other = sides[end], sides["right" if end == "left" else "left"]
-    wanted = {m: _wanted(m, other) for m in members}
+    own, theirs = sides[end], sides[other(end)]
+    wanted = {m: _wanted(m, theirs) for m in members}
     pinned = _pinned(wanted) if isinstance(case.spec, MLP) else {}
     native = {} if members[0] in APART and pinned else _native(case, own, wanted)
     if native:

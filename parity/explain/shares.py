@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.explain.attribution import EXACT as FEW
-from parity.explain.attribution import Set, effect, interactions, orders, prefixes, sets_of, shapley
+from parity.explain.attribution import Set, effect, interactions, orders, prefixes, sets_of, shapley, shares_of
 from parity.explain.bench import Bench, Pairing
 from parity.explain.found import Findings, Interaction, Measured, Verdict
 from parity.explain.treatment import ENDS, End, Seen, Switch
@@ -95,7 +95,7 @@ def shares(bench: Bench, now: Findings) -> Iterator[Findings]:
         for place, walk in enumerate(walks):
             for kind in (0, 1):
                 path = [first[kind][place], *worths[place][kind], last[kind][place]]
-                sums[kind, place, list(walk)] += -np.diff(path)
+                sums[kind, place] -= shares_of(walk, path)
         means = sums / (round_ + 1)
         pairs = _pairwise(bench, now, live, means[0], of, first[0]) if round_ == ROUNDS - 1 else {}
         found = _shared(now, live, means[0], means[1], last, pairs)

@@ -26,6 +26,9 @@ from parity.study.store import Result
 
 Arrays = tuple[NDArray[np.float64], ...]
 
+OUTPUTS = {"sigmoid": 1, "softmax": 2}
+"Output units by the specification's output."
+
 
 def start_of(result: Result, seen: Seen) -> tuple[Arrays, Arrays] | None:
     """Weights and biases of an untrained network, for all columns of the draw; None where there are none.
@@ -135,7 +138,7 @@ def output_layer(case: Case, seen: Sequence[Seen]) -> Difference | None:
     if not differ(value, seen):
         return None
     units = {end: value(end, seen[0]) for end in ENDS}
-    kinds = {1: "sigmoid", 2: "softmax"}
+    kinds = {count: kind for kind, count in OUTPUTS.items()}
     ways = []
     for end in ENDS:
         kind = kinds.get(units[other(end)])
@@ -146,10 +149,6 @@ def output_layer(case: Case, seen: Sequence[Seen]) -> Difference | None:
     return measured_difference(
         case, "output layer", words, BEHAVIOURS["output layer"], "the last array of the untrained network", ways, value
     )
-
-
-OUTPUTS = {"sigmoid": 1, "softmax": 2}
-"Output units by the specification's output."
 
 
 def completed(treatment: Treatment, end: End, seen: Seen) -> Treatment:

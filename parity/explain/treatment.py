@@ -87,19 +87,22 @@ class Case:
         """The side at that end."""
         return self.left if end == "left" else self.right
 
+    def treated(self, treatment: Treatment) -> Specification:
+        """The specification under a treatment. ValueError where that is none."""
+        try:
+            return dataclasses.replace(self.spec, **treatment.spec)
+        except RequestError as error:
+            raise ValueError(str(error)) from error
+
     def cell(self, end: End, draw: Draw, treatment: Treatment = UNTREATED, observe: Plain | None = None) -> Cell:
         """The cell of one side and draw under a treatment. ValueError where that is no specification."""
         from parity.study.cells import cell
 
         side = self.side(end)
-        try:
-            spec = dataclasses.replace(self.spec, **treatment.spec)
-        except RequestError as error:
-            raise ValueError(str(error)) from error
         return cell(
             side.engine,
             self.method,
-            spec,
+            self.treated(treatment),
             self.data,
             self.draws.test,
             draw,

@@ -39,11 +39,9 @@ STAGES = {
 }
 
 
-def explanation_document(
-    study: Study, explained: Sequence[Explained], environment: Plain, recipes: Sequence[Sequence[Plain]], rerun: str
-) -> Plain:
-    """The document. explained: the last of each size; recipes: of each, in the same order."""
-    entries = [_explanation(each, recipe, study) for each, recipe in zip(explained, recipes, strict=True)]
+def explanation_document(study: Study, explained: Sequence[Explained], environment: Plain, rerun: str) -> Plain:
+    """The document. explained: the last of each size."""
+    entries = [_explanation(each, study) for each in explained]
     comparisons = [_comparison(each, entry).document() for each, entry in zip(explained, entries, strict=True)]
     case = explained[0].case
     return {
@@ -66,7 +64,7 @@ def rerun_of(each: Explained, study: Study) -> str:
     return shlex.join(["parity", "explain", *words, "--n", n, "--draws", str(each.asked)])
 
 
-def _explanation(each: Explained, recipe: Sequence[Plain], study: Study) -> Plain:
+def _explanation(each: Explained, study: Study) -> Plain:
     found = each.findings
     ordered = [*found.live, *(v for v in found.verdicts if v.status != "live")]
     return {
@@ -88,7 +86,7 @@ def _explanation(each: Explained, recipe: Sequence[Plain], study: Study) -> Plai
         ],
         "shared_draws": found.shared,
         "remainder": _remainder(each),
-        "recipe": list(recipe),
+        "recipe": list(each.recipes),
         "rerun": rerun_of(each, study),
         "failed": list(dict.fromkeys(found.failed)),
         "seconds": each.seconds,

@@ -46,6 +46,7 @@ def explanation_html(document: Plain, made: str = "") -> str:
         study=document["study"],
         made=made,
         style=_read("study.css") + _read("explain.css"),
+        script=_read("page.js"),
         title=_title(document, groups),
         groups=[_group(group, place, len(groups) > 1) for place, group in enumerate(groups)],
         versions=words.versions(document["environment"]),

@@ -10,6 +10,7 @@ from typing import Any
 from parity.compare.equivalence import MOST_DRAWS
 from parity.compare.verdict import MEANINGS
 from parity.report.defaults_html import UNPRINTABLE
+from parity.report.explain_words import versions
 from parity.report.lockstep import named, sentence
 from parity.report.lockstep_html import HEIGHT, LABEL, SHADES, WIDTH, strip
 from parity.report.markdown import trainers, troubles
@@ -72,7 +73,7 @@ def study_html(documents: Sequence[Plain], made: str = "") -> str:
         engines=engines,
         methods=methods,
         colours=COLOURS,
-        versions=_versions(document["environment"]),
+        versions=versions(document["environment"]),
         curve_rows=_curve_rows(document),
         curved={part: _distinct(c[part] for c in document["curves"]) for part in ("engine", "method")},
         rungs=[
@@ -220,14 +221,6 @@ def _curve_rows(document: Plain) -> list[tuple[str, str, dict[int, Plain]]]:
     named_points = [(c["method"], c["engine"], c["points"]) for c in document["curves"]]
     named_points += [("baseline", b["baseline"], b["points"]) for b in document["baselines"]]
     return [(group, name, {p["n"]: p for p in points}) for group, name, points in named_points]
-
-
-def _versions(environment: Plain) -> list[tuple[str, str]]:
-    """What ran: parity, the languages, and every package that the environment names."""
-    r = environment.get("r") or {}
-    ran = {"parity": environment.get("parity"), "Python": environment.get("python"), "R": r.get("version")}
-    ran |= {"Java": environment.get("java"), **(environment.get("packages") or {})}
-    return [(name, str(version)) for name, version in ran.items() if version]
 
 
 def _one_class(document: Plain) -> list[tuple[str, int, list[int]]]:
