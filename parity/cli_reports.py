@@ -41,7 +41,10 @@ def diff(old: Path, new: Path, **options: Any) -> int:
 @click.option("--study", "study_name", help="Of a store: the preset or study.toml whose cells are reported.")
 @click.option("--quiet", is_flag=True, help="No line of summary.")
 def report(source: Path, **options: Any) -> int:
-    """The page, the Markdown and the JUnit file of a document or a store. Nothing is fitted."""
+    """The page, the Markdown and the JUnit file of a document or a store; the page and the Markdown of an explanation.
+
+    Nothing is fitted.
+    """
     from parity.report_command import show_report
 
     return show_report(source, **options)

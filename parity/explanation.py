@@ -121,6 +121,7 @@ def explaining(
     from parity.run import able
     from parity.spec.protocol import make_draws
     from parity.study.executor import Executor
+    from parity.study.loose_fits import kept
     from parity.study.store import Store
 
     sides = _sides(study, pair, method)
@@ -132,7 +133,11 @@ def explaining(
     made = make_draws(protocol, data)
     left, right = (dataclasses.replace(side, versions=running[side.engine.id]) for side in sides)
     account = _Account(None if budget is None else time.monotonic() + budget)
-    with Store(store, writing=True) as opened, Executor(opened, study.data, data, made, jobs=jobs).held() as executor:
+    with (
+        Store(store, writing=True) as opened,
+        Executor(opened, study.data, data, made, jobs=jobs).held() as executor,
+        kept(),
+    ):
         course = _Course(study, executor, opened, account, device, recipe_to, watch)
         yield _of_sizes(course, method, (left, right), data, made, sizes, draws)
 

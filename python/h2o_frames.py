@@ -58,8 +58,8 @@ def frames_of(train: Plain, test: Plain | None, columns: list[str], numeric_labe
     import h2o
     import pandas as pd
 
-    rows = option(options, "frames")
-    if rows is None:
+    rows = option(options, "frames") or {}
+    if "stack" not in rows:
         x = pd.DataFrame(train["x"], columns=train["features"])[columns]
         # Beside other numbers the client would write 0 and 1 as 0.0 and 1.0, and name the levels so.
         x.insert(0, "label", train["y"].astype(str))
@@ -67,6 +67,8 @@ def frames_of(train: Plain, test: Plain | None, columns: list[str], numeric_labe
         frame = h2o.H2OFrame(x, column_types={"label": numbers if numeric_label else "enum"})
         if test is None:
             return {"train": frame, "test": None, "remove": [frame]}
+        if "test" in rows:
+            return {"train": frame, "test": known_frame(rows["test"]), "remove": [frame]}
         uploaded = h2o.H2OFrame(pd.DataFrame(test["x"], columns=test["features"])[columns])
         return {"train": frame, "test": uploaded, "remove": [frame, uploaded]}
     whole = len(columns) == len(train["features"])

@@ -14,7 +14,7 @@ from typing import Any
 
 from parity.engines.contract import Plain, answer, beside, option, recorded
 
-training, checks = beside(__file__, "keras_training"), beside(__file__, "keras_fast_check")
+checks = beside(__file__, "keras_fast_check")
 # One copy of each: what it has compiled is kept in it, and arguments are understood by the module that made them.
 starts, loop, nets, native = checks.starts, checks.loop, checks.nets, checks.native
 
@@ -88,10 +88,12 @@ def compiled_fit(
     watched = x_test[::every] if every else None
     batch, epochs = starts.batch_size(arguments), spec["epochs"]
     weights, history = loop.trained(key, batch, start, x, train["y"], epochs, watched)
-    model = loop.model_of(key, x.shape[1])
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
+    model = loop.whole_of(key, x.shape[1], loop.step_of(len(x), batch, epochs))
+    width = loop.width_of(model)
+    filled = [loop.columns.filled(weights[0], width, 0), *weights[1:]]
+    for variable, value in zip(model.trainable_variables, filled, strict=True):
         variable.assign(value)
-    probability = model.predict(x_test, verbose=0)[:, -1].astype("float64")
+    probability = model.predict(loop.columns.filled(x_test, width, 1), verbose=0)[:, -1].astype("float64")
     updates = epochs * start.history.params["steps"]
     model.optimizer.iterations.assign(updates)
     effective = read_back(model, [start.history], len(x), arguments)
@@ -100,7 +102,7 @@ def compiled_fit(
     found = answer(
         probability=probability,
         label=(probability > option(spec, "threshold", 0.5)).astype(int),
-        parameters=training.arrays(model) if option(options, "weights") else None,
+        parameters={"weights": weights[::2], "biases": weights[1::2]} if option(options, "weights") else None,
         effective={**effective, "trainer": f"compiled loop over train_step, checked against {check.words}"},
         iterations=epochs,
         updates=updates,

@@ -50,7 +50,8 @@ def checked(
     options = {**options, "seed": nets.seed_of(options) or 0, "weights": True}
     arguments = nets.arguments_mlp(spec, options)
     x, x_test = native.scaled(spec, train["x"], test["x"])
-    made = (key, *loop.shape_of(key, starts.batch_size(arguments), x), bool(option(options, "history")))
+    shape = loop.shape_of(key, starts.batch_size(arguments), x, spec["epochs"])
+    made = (key, *shape, bool(option(options, "history")))
     if made in CHECKS:
         return CHECKS[made]
     steps = -(-len(train["y"]) // starts.batch_size(arguments))

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-WIDTH = 128
-"Columns that stay are a multiple of it, zero ones among them: draws of several sizes then share a compiled loop."
+WIDTH = 112
+"""Columns that stay are a multiple of it, zero ones among them: draws of several sizes then share a compiled loop. The
+784 pixels of an image are seven of it."""
+
+WIDE = 784
+"The same for short trainings, in which narrower arithmetic does not make up for compiling and checking it: 3 s."
+
+LONG = 2000
+"Updates from which on a training is a long one: of 784 columns each takes some 30 microseconds more than of 400."
 
 STILL = {"SGD", "Adam", "RMSprop", "Adadelta"}
 "Optimizers of Keras under which a weight whose gradient has always been zero never moves."
@@ -14,8 +21,15 @@ MOVING = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",
 "Arguments of a Keras optimizer with which that has not been shown."
 
 
-def kept(model: Any, x: Any) -> Any:
+def step_of(updates: int) -> int:
+    """What columns are a multiple of in a training of so many updates."""
+    return WIDTH if updates >= LONG else WIDE
+
+
+def kept(model: Any, x: Any, step: int) -> Any:
     """Numbers of the columns of x (n, p) that an update of `model` has to see, in their order: at most p.
+
+    step: what their number is a multiple of, where there are so many.
 
     A column of zeros gives its row of the first kernel a gradient of exactly zero in every update.
     """
@@ -24,9 +38,24 @@ def kept(model: Any, x: Any) -> Any:
     if not zeros_stay(model):
         return np.arange(x.shape[1])
     there = (x != 0).any(axis=0)
-    wanted = min(x.shape[1], max(1, -(-int(there.sum()) // WIDTH)) * WIDTH)
+    wanted = min(x.shape[1], room(int(there.sum()), step))
     rest = np.flatnonzero(~there)[: wanted - int(there.sum())]
     return np.sort(np.concatenate([np.flatnonzero(there), rest]))
+
+
+def room(count: int, step: int) -> int:
+    """The multiple of `step` in which so many columns have room."""
+    return max(1, -(-count // step)) * step
+
+
+def filled(array: Any, length: int, axis: int) -> Any:
+    """An array with zeros at the end of an axis, which is then `length` long."""
+    import numpy as np
+
+    missing = length - array.shape[axis]
+    if not missing:
+        return array
+    return np.pad(array, [(0, missing if each == axis else 0) for each in range(array.ndim)])
 
 
 def zeros_stay(model: Any) -> bool:

@@ -13,8 +13,8 @@ nets, columns = beside(__file__, "keras_network"), beside(__file__, "keras_fast_
 ROWS = 128
 "Training rows are filled up to a multiple of it, which no update visits: one compiled loop serves many sizes."
 
-MODELS = 12
-"Networks kept with what was compiled for them; a study has a handful."
+MODELS = 48
+"Networks kept with what was compiled for them; a study has a handful, an explanation one for each set of switches."
 
 
 @functools.lru_cache(maxsize=MODELS)
@@ -96,10 +96,30 @@ def probability(model: Any, state: Any, x: Any, left_out: Any) -> Any:
         return x[:, -1]
 
 
-def shape_of(key: str, batch: int, x: Any) -> tuple[int, ...]:
+def whole_of(key: str, inputs: int, step: int) -> Any:
+    """A network for (n, inputs) rows; where columns of zeros do nothing, one with room for some of them behind.
+
+    What a study leaves out of its columns, draw by draw, is then no network of its own each time. step: see columns.
+    """
+    model = model_of(key, columns.room(inputs, step) if inputs > columns.WIDTH else inputs)
+    return model if columns.zeros_stay(model) else model_of(key, inputs)
+
+
+def width_of(model: Any) -> int:
+    """Columns of a network's input."""
+    return int(model.input_shape[-1])
+
+
+def step_of(n: int, batch: int, epochs: int) -> int:
+    """What the columns of a training on n rows are a multiple of."""
+    return int(columns.step_of(epochs * -(-n // batch)))
+
+
+def shape_of(key: str, batch: int, x: Any, epochs: int) -> tuple[int, ...]:
     """What a loop is compiled for besides its network: columns, rows of a batch and of the last one, any full batch."""
-    n = len(x)
-    return len(columns.kept(model_of(key, x.shape[1]), x)), batch, n % batch, int(n >= batch)
+    n, step = len(x), step_of(len(x), batch, epochs)
+    whole = whole_of(key, x.shape[1], step)
+    return len(columns.kept(whole, columns.filled(x, width_of(whole), 1), step)), batch, n % batch, int(n >= batch)
 
 
 def trained(key: str, batch: int, start: Any, x: Any, y: Any, epochs: int, x_test: Any = None) -> tuple[list[Any], Any]:
@@ -110,10 +130,13 @@ def trained(key: str, batch: int, start: Any, x: Any, y: Any, epochs: int, x_tes
     """
     import numpy as np
 
-    whole = model_of(key, x.shape[1])
-    used = columns.kept(whole, x)
+    inputs, step = x.shape[1], step_of(len(x), batch, len(start.orders))
+    whole = whole_of(key, inputs, step)
+    width = width_of(whole)
+    x = columns.filled(x, width, 1)
+    used = columns.kept(whole, x, step)
     model, run = model_of(key, len(used)), loop_of(key, len(used))
-    kernel = start.weights[0]
+    kernel = columns.filled(start.weights[0], width, 0)
     dtype = kernel.dtype
     n, room = len(x), -(-len(x) // ROWS) * ROWS
     data = {
@@ -124,20 +147,19 @@ def trained(key: str, batch: int, start: Any, x: Any, y: Any, epochs: int, x_tes
         "left_out": None,
     }
     data["x"][:n], data["y"][:n], data["orders"][:, :n] = x[:, used], y, start.orders
-    weights = list(start.weights)
-    if len(used) < x.shape[1]:
-        weights[0] = kernel[used]
+    weights = [kernel[used], *start.weights[1:]]
     if x_test is not None:
+        x_test = columns.filled(x_test, width, 1)
         data["x_test"] = x_test[:, used].astype(dtype)
-    if x_test is not None and len(used) < x.shape[1]:
-        unused = np.setdiff1d(np.arange(len(kernel)), used)
+    if x_test is not None and len(used) < width:
+        unused = np.setdiff1d(np.arange(width), used)
         data["left_out"] = x_test[:, unused].astype(dtype) @ kernel[unused]
     rates = [variable.value for variable in model.optimizer.variables]
     found, history = run(
         weights, start.masks, rates, data, np.int32(epochs), np.int32(n // batch), batch=batch, remainder=n % batch
     )
     arrays = [np.array(each) for each in found]
-    if len(used) < x.shape[1]:
-        first, arrays[0] = arrays[0], np.array(kernel)
-        arrays[0][used] = first
+    first, arrays[0] = arrays[0], np.array(kernel)
+    arrays[0][used] = first
+    arrays[0] = arrays[0][:inputs]
     return arrays, None if history is None else np.asarray(history)

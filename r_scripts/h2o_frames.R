@@ -31,13 +31,17 @@ attach_server <- function(server) {
 # there. test: NULL where nothing is predicted.
 frames_of <- function(train, test, columns, numeric_label, options) {
   rows <- option(options, "frames")
-  if (is.null(rows)) {
+  if (is.null(rows$stack)) {
     label <- if (numeric_label) train$y else factor(train$y, levels = 0:1)
-    uploaded <- list(
-      train = h2o::as.h2o(data.frame(label = label, train$x[, columns, drop = FALSE], check.names = FALSE)),
-      test = if (!is.null(test)) h2o::as.h2o(data.frame(test$x[, columns, drop = FALSE], check.names = FALSE))
-    )
-    return(c(uploaded, list(remove = vapply(Filter(Negate(is.null), uploaded), h2o::h2o.getId, ""))))
+    own <- h2o::as.h2o(data.frame(label = label, train$x[, columns, drop = FALSE], check.names = FALSE))
+    if (is.null(test)) {
+      return(list(train = own, remove = h2o::h2o.getId(own)))
+    }
+    if (!is.null(rows$test)) {
+      return(list(train = own, test = known_frame(rows$test), remove = h2o::h2o.getId(own)))
+    }
+    uploaded <- h2o::as.h2o(data.frame(test$x[, columns, drop = FALSE], check.names = FALSE))
+    return(list(train = own, test = uploaded, remove = c(h2o::h2o.getId(own), h2o::h2o.getId(uploaded))))
   }
   own <- paste0(session$own, "_train")
   slice <- sprintf("(rows %s [%d:%d])", rows$stack, as.integer(rows$first), as.integer(rows$last - rows$first))

@@ -24,8 +24,9 @@ An engine file defines three functions, by these names, in both languages. Plain
            history          k: return the probabilities of every k-th test row after every epoch as well
            device           "cpu" or "gpu"
            server           {"url", "name"} of the H2O server, for engines that need one
-           frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server
-                            (the training rows are the zero-based half-open range i:j of the stack), or None
+           frames           {"test": key, "stack": key, "first": i, "last": j}: the same rows already on that server;
+                            (the training rows are the zero-based half-open range i:j of the stack); {"test": key}:
+                            only the test rows are; or None
 
 A `trace` is a list of records. The first is the network as it starts, as it was read back: {"weights", "biases"}. Each
 further one is of one update or epoch:

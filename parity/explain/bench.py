@@ -129,7 +129,7 @@ class Bench:
     def tolerances(self, seen: Sequence[Seen]) -> list[float]:
         """How far predicted values of each draw may be apart by rounding alone.
 
-        Measured: both sides fitted again with every input larger by one unit in float32's last place.
+        Measured: both sides fitted again with every training input larger by one unit in float32's last place.
         """
         nudge = Treatment(outside={"nudged": True})
         cells = {end: [self.case.cell(end, each.draw, nudge) for each in seen] for end in ENDS}

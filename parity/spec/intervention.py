@@ -45,7 +45,7 @@ class Intervention:
     rounding: Literal["float16", "float32"] | None = None
     "Format to which the inputs are rounded."
     nudged: bool = False
-    "Whether every input is one unit in float32's last place larger: how far rounding spreads."
+    "Whether every training input is one unit in float32's last place larger: how far rounding spreads."
     scaling: Scaling | None = None
     "How both sets of rows are scaled, by what the training rows tell."
     rescaled: tuple[tuple[str, float], ...] = ()
@@ -86,10 +86,14 @@ class Intervention:
     @property
     def keeps_inputs(self) -> bool:
         """Whether the framework is given the rows, labels and columns of the draw as they are."""
-        rows = self.rows or self.flipped or self.mask is not None
+        return self.keeps_test and not (self.rows or self.flipped or self.mask is not None or self.nudged)
+
+    @property
+    def keeps_test(self) -> bool:
+        """Whether the framework is given the test rows as they are."""
         columns = self.columns is not None or self.blanked
         digits = self.rounding or self.scaled_rounding or self.dtype
-        return not (rows or columns or digits or self.factor != 1 or self.nudged or self.scaling or self.rescaled)
+        return not (columns or digits or self.factor != 1 or self.scaling or self.rescaled)
 
     def given(self, train: Plain, test: Plain) -> tuple[Plain, Plain]:
         """Training and test rows as the engine is to see them, in the form of the engine contract."""
@@ -113,7 +117,7 @@ class Intervention:
         if self.rounding is not None:
             x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
         if self.nudged:
-            x, x_test = (each * (1 + float(np.finfo(np.float32).eps)) for each in (x, x_test))
+            x = x * (1 + float(np.finfo(np.float32).eps))
         x, x_test = scaled(x, x, self.scaling), scaled(x_test, x, self.scaling)
         if self.rescaled:
             times = dict(self.rescaled)

@@ -76,10 +76,12 @@ def group_of(cell: Cell) -> str:
 
 def task(cell: Cell, server: dict[str, Any] | None, first: int | None) -> Task:
     """A cell as it crosses the process boundary. first: where its rows start in the stack that the server holds."""
-    frames = None
+    frames: dict[str, Any] | None = None
     # The server holds the rows as they were drawn.
-    if server is not None and first is not None and cell.intervention.keeps_inputs:
-        frames = {"test": "parity_test", "stack": "parity_stack", "first": first, "last": first + cell.draw.n}
+    if server is not None and first is not None and cell.intervention.keeps_test:
+        frames = {"test": "parity_test"}
+        if cell.intervention.keeps_inputs:
+            frames |= {"stack": "parity_stack", "first": first, "last": first + cell.draw.n}
     return Task(
         engine=cell.engine.id,
         spec=cell.spec,

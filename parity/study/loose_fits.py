@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,23 +74,18 @@ def fits(
         answers[place], done = answer, done + 1
         watch(requests[place], done, len(requests))
 
-    with ExitStack() as stack:
-        stack.enter_context(one_thread())
-        temporary = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(temporary))
-        server = stack.enter_context(new_server(folder)) if "h2o" in by_runtime else None
-        if server is not None:
-            server.start()  # it boots while the others fit
+    with _at_work() as shop:
+        server = shop.server_started() if "h2o" in by_runtime else None  # it boots while the others fit
         asked: dict[Future[Any], int] = {}
         for runtime, places in by_runtime.items():
             if runtime != "h2o":
-                pools = _pools(stack, runtime, folder, min(jobs, len(places)), device)
+                pools = shop.pools_of(runtime, min(jobs, len(places)), device)
                 asked |= _scheduled(pools, requests, places, seconds, None)
         if server is not None:
             places = by_runtime["h2o"]
             try:
                 server.ready()
-                pools = _pools(stack, "h2o", folder, min(jobs, len(places)), device)
+                pools = shop.pools_of("h2o", min(jobs, len(places)), device)
                 asked |= _scheduled(pools, requests, places, seconds, server)
             except (NothingCompared, OSError) as error:
                 for place in places:
@@ -99,6 +95,77 @@ def fits(
             if server is not None and not server.alive:
                 _cancel(future for future, place in asked.items() if place in by_runtime["h2o"])
     return answers
+
+
+@dataclass(slots=True, eq=False)
+class _Workshop:
+    """Worker processes and a server, started where they are first wanted."""
+
+    stack: ExitStack
+    folder: Path
+    pools: dict[tuple[str, str], list[ProcessPool]] = field(default_factory=dict)
+    "By runtime and device."
+    server: H2OServer | None = None
+
+    def server_started(self) -> H2OServer:
+        """The server, which need not be ready yet; started again where it has died."""
+        if self.server is None:
+            self.server = self.stack.enter_context(new_server(self.folder))
+        if not self.server.alive:
+            self.server.start()
+        return self.server
+
+    def pools_of(self, runtime: str, jobs: int, device: str) -> list[ProcessPool]:
+        """So many pools of one process each."""
+        pools = [pool for pool in self.pools.get((runtime, device), []) if pool.active]
+        environ = {**environ_of(runtime, device), "TMPDIR": str(self.folder)}
+        while len(pools) < jobs:
+            pool = lone_worker(environ, self.folder)
+            # Left in the opposite order: stopped, then waited for.
+            self.stack.callback(pool.join)
+            self.stack.callback(pool.stop)
+            pools.append(pool)
+        self.pools[runtime, device] = pools
+        return pools[:jobs]
+
+
+_kept: ContextVar[_Workshop | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep workers and server from one `fits` to the next, until the block is left: they load but once."""
+    with _new_workshop() as shop:
+        token = _kept.set(shop)
+        try:
+            yield
+        finally:
+            _kept.reset(token)
+
+
+@contextmanager
+def _at_work() -> Iterator[_Workshop]:
+    """The workshop that is kept, or one of this call's own. What an error leaves undone is undone."""
+    shop = _kept.get()
+    if shop is None:
+        with _new_workshop() as own:
+            yield own
+        return
+    try:
+        yield shop
+    except BaseException:
+        shop.stack.close()
+        shop.pools.clear()
+        shop.server = None
+        raise
+
+
+@contextmanager
+def _new_workshop() -> Iterator[_Workshop]:
+    with one_thread(), ExitStack() as outer:
+        temporary = tempfile.TemporaryDirectory(prefix=f"{RUN_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+        folder = Path(outer.enter_context(temporary))
+        yield _Workshop(outer.enter_context(ExitStack()), folder)
 
 
 def fit_where_expressible(engine_id: str, spec: Plain, train: Plain, test: Plain, options: Plain) -> Plain:
@@ -130,15 +197,6 @@ def fit_whole(engine_id: str, spec: Plain, train: Plain, test: Plain, options: P
     kept = {name: answer[name] for name in ("probability", "label", "parameters", "trace")}
     told = {name: jsonable(value) for name, value in answer.items() if name not in kept}
     return {**told, **kept, "messages": listed(answer["messages"]), "not_expressible": gaps}
-
-
-def _pools(stack: ExitStack, runtime: str, folder: Path, jobs: int, device: str) -> list[ProcessPool]:
-    pools = [lone_worker({**environ_of(runtime, device), "TMPDIR": str(folder)}, folder) for _ in range(jobs)]
-    for pool in pools:
-        # Left in the opposite order: stopped, then waited for.
-        stack.callback(pool.join)
-        stack.callback(pool.stop)
-    return pools
 
 
 def _scheduled(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from parity.engines.environment import missing
 from parity.engines.sheet import engine, engines
 from parity.spec.models import Linear
-from parity.study.loose_fits import Request, fits
+from parity.study.loose_fits import Request, fits, kept
 
 FEATURES = ["a", "b"]
 X = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0], [4.0, 3.0], [6.0, 8.0]])
@@ -95,3 +97,38 @@ def test_what_cannot_be_fitted_is_a_sentence_and_what_cannot_be_expressed_a_list
 
 def test_no_request_starts_nothing():
     assert fits([]) == []
+
+
+class Telling:
+    """Rows that say in which process they are looked at."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __getitem__(self, columns: Any) -> Any:
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+        raise ValueError("it was told")
+
+
+@needs_sklearn
+@pytest.mark.parametrize("together", [False, True])
+def test_workers_are_kept_from_one_call_to_the_next_where_that_is_asked_for(tmp_path, together):
+    told = tmp_path / "processes"
+    with kept() if together else nullcontext():
+        for _ in range(2):
+            fits([asked("py-sklearn", x=Telling(str(told)))])
+        (last,) = fits([asked("py-sklearn", 3.0)])
+    assert slope_of(last) == pytest.approx(3.0)
+    first, second = dict.fromkeys(told.read_text().split()), multiprocessing.active_children()
+    assert len(first) == (1 if together else 2)
+    assert not {int(pid) for pid in first} & {child.pid for child in second}, "a worker outlived its block"
+
+
+@needs_sklearn
+def test_a_kept_worker_that_dies_costs_its_fit_alone():
+    with kept():
+        (lost,) = fits([asked("py-sklearn", x=Deadly())])
+        (found,) = fits([asked("py-sklearn", 3.0)])
+    assert lost == "its worker died (exit code 7)"
+    assert slope_of(found) == pytest.approx(3.0)

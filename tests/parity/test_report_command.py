@@ -14,6 +14,7 @@ import pytest
 from parity.errors import NothingCompared, RequestError
 from parity.report_command import show_report
 from tests.parity.defaults_page import small_document
+from tests.parity.explanation_page import document as explanation
 from tests.parity.study_page import lockstep_beside, small_study, solvers_beside
 
 
@@ -50,6 +51,29 @@ def test_all_reports_are_made_from_one_document(tmp_path: Path) -> None:
 def test_what_cannot_be_shown_is_refused_in_a_sentence(tmp_path: Path, document: Any, sentence: str) -> None:
     with pytest.raises(RequestError, match=re.escape(sentence)):
         show_report(written(tmp_path, document))
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_an_explanation_is_shown_on_its_own_page_and_in_its_own_words(tmp_path: Path, capsys: Any) -> None:
+    source, page, text = written(tmp_path, explanation()), tmp_path / "a.html", tmp_path / "a.md"
+    assert show_report(source, html_to=page, markdown_to=text) == 0
+    sentences = [each["sentence"] for each in explanation()["explanations"]]
+    assert capsys.readouterr().out.splitlines() == [*sentences, f"see {page}", f"see {text}"]
+    assert page.read_text().startswith("<!doctype html>")
+    assert text.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("option", ["also", "comment_to", "junit_to"])
+def test_what_an_explanation_has_not_is_refused(tmp_path: Path, option: str) -> None:
+    given: Any = [tmp_path / "other.json"] if option == "also" else tmp_path / "out"
+    name = f"--{option.removesuffix('_to')}"
+    with pytest.raises(RequestError, match=f"^{name} belongs to a study or its curves"):
+        show_report(written(tmp_path, explanation()), **{option: given})
+
+
+def test_an_explanation_that_is_not_whole_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="kind 'explanation' is not whole"):
+        show_report(written(tmp_path, {**explanation(), "explanations": [{"sentence": "so"}]}))
     assert not (tmp_path / "report.html").exists()
 
 

@@ -10,6 +10,15 @@ import numpy as np
 from parity.spec.models import CNN, MLP, plain
 from tests.python.conftest import digits, load_engine
 
+WIDTH, WIDE = 112, 784
+"Those of keras_fast_columns, to which they are set back."
+
+
+def set_width(loop: Any, width: int, wide: int) -> None:
+    """Have columns be a multiple of `width`, and in short trainings, as all of these are, of `wide`."""
+    loop.columns.WIDTH, loop.columns.WIDE = width, wide
+
+
 SMALL: dict[str, Any] = {"hidden": (6, 5), "activation": "relu", "epochs": 30}
 
 
@@ -80,8 +89,8 @@ def columns_left_out(engine: Any) -> dict[str, Any]:
         start = starts.started(nets.arguments_mlp(spec, {}), train["x"], train["y"], 1)
         answers = {}
         for width in (8, 64):  # 40 of 64 columns stay, or all do
-            loop.columns.WIDTH = width
-            used = loop.columns.kept(loop.model_of(engine.fast.key_of(spec, {}), 64), train["x"])
+            set_width(loop, width, width)
+            used = loop.columns.kept(loop.model_of(engine.fast.key_of(spec, {}), 64), train["x"], width)
             answers[width] = loop.trained(engine.fast.key_of(spec, {}), 1, start, train["x"], train["y"], 30, test["x"])
             found.setdefault("used", []).append(len(used))
         few, all_of = answers[8], answers[64]
@@ -91,8 +100,22 @@ def columns_left_out(engine: Any) -> dict[str, Any]:
             "untouched": bool((few[0][0][34:] == start.weights[0][34:]).all()),
             "moved": float(np.abs(few[0][0][:34] - start.weights[0][:34]).max()),
         }
-    loop.columns.WIDTH = 128
+    set_width(loop, WIDTH, WIDE)
+    # Single rows in 20 epochs of 10 rows, and in 200 of 85; all rows at once in 200.
+    found["steps"] = [loop.step_of(*asked) for asked in ((10, 1, 20), (85, 1, 200), (85, 85, 200))]
     return found
+
+
+def filled_up(engine: Any) -> dict[str, Any]:
+    """64 columns in a network that has room for 72, of which 24 are trained."""
+    loop = engine.fast.loop
+    spec = MLP(**SMALL, optimizer="adam", batch_size=1, dropout=0.2)
+    set_width(loop, 24, 24)
+    found = pair(engine, spec, 20)
+    model = loop.whole_of(engine.fast.key_of(plain(spec), {}), 64, 24)
+    penalized = loop.whole_of(engine.fast.key_of(plain(MLP(**SMALL, optimizer="adam", l2=0.1)), {}), 64, 24)
+    set_width(loop, WIDTH, WIDE)
+    return {**found, "widths": [loop.width_of(each) for each in (model, penalized)]}
 
 
 def zero_gradients() -> dict[str, float]:
@@ -120,7 +143,7 @@ def zero_gradients() -> dict[str, float]:
 def left_out_of(engine: Any) -> dict[str, int]:
     """How many of 64 columns an update sees, 34 of which are not zero, under specifications that forbid leaving out."""
     loop, train = engine.fast.loop, data_of(40)[0]
-    loop.columns.WIDTH = 8
+    set_width(loop, 8, 8)
     given = {
         "plain": ({"optimizer": "adam"}, {}),
         "penalty": ({"optimizer": "adam", "l2": 0.1}, {}),
@@ -131,8 +154,8 @@ def left_out_of(engine: Any) -> dict[str, int]:
     found = {}
     for name, (fields, overrides) in given.items():
         key = engine.fast.key_of(plain(MLP(**SMALL, **fields)), {"overrides": overrides})
-        found[name] = len(loop.columns.kept(loop.model_of(key, 64), train["x"]))
-    loop.columns.WIDTH = 128
+        found[name] = len(loop.columns.kept(loop.model_of(key, 64), train["x"], 8))
+    set_width(loop, WIDTH, WIDE)
     return found
 
 
@@ -192,6 +215,7 @@ def main() -> None:
                 "given start": pair(
                     engine, MLP(**SMALL, optimizer="adam", batch_size=1), 20, initial_weights=given_start()
                 ),
+                "filled up": filled_up(engine),
                 "broken": broken(engine),
                 "refusals": refusals(engine),
                 "history": history(engine),

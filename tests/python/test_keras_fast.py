@@ -38,7 +38,7 @@ def facts() -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-CASES = ["adam", "sgd", "remainder", "below a batch", "as it stands", "float64", "given start"]
+CASES = ["adam", "sgd", "remainder", "below a batch", "as it stands", "float64", "given start", "filled up"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,6 +63,16 @@ def test_draws_of_one_batch_start_from_their_own_seeds(facts):
 
 def test_a_start_that_is_given_takes_the_place_of_the_one_that_is_drawn(facts):
     (trainer,) = facts["given start"]["trainers"]
+    assert trainer.startswith("compiled loop over train_step"), "fit did it, so that nothing was compared"
+
+
+def test_short_trainings_share_one_width_and_long_ones_leave_out_what_they_can(facts):
+    assert facts["columns"]["steps"] == [784, 112, 784]
+
+
+def test_columns_of_zeros_fill_a_network_up_where_they_do_nothing(facts):
+    assert facts["filled up"]["widths"] == [72, 64]
+    (trainer,) = facts["filled up"]["trainers"]
     assert trainer.startswith("compiled loop over train_step"), "fit did it, so that nothing was compared"
 
 
