@@ -63,7 +63,7 @@ def show_report(
 def _refuse(kind: str, options: dict[str, Any]) -> None:
     for name, given in options.items():
         if given:
-            raise RequestError(f"{name} belongs to a study or its curves; of kind '{kind}' there are --html, --markdown")
+            raise RequestError(f"{name} belongs to a study or its curves; kind '{kind}' has --html and --markdown")
 
 
 def _summary(document: Plain) -> str:
@@ -87,7 +87,7 @@ def _page(document: Plain, beside: Sequence[Plain]) -> str:
 
     today = date.today()
     made = f"{today.day} {today:%B %Y}"
-    own = {"explanation": explanation_html, "debate": debate_html}
+    own: dict[str, Callable[..., str]] = {"explanation": explanation_html, "debate": debate_html}
     if document["kind"] in own:
         return _whole(own[document["kind"]], document, made)
     return study_html([document, *beside], made)
@@ -100,7 +100,7 @@ def _text(kind: str, document: Plain) -> str:
     from parity.report.junit import junit
     from parity.report.markdown import markdown
 
-    own = {"explanation": explanation_markdown, "debate": debate_markdown}
+    own: dict[str, Callable[..., str]] = {"explanation": explanation_markdown, "debate": debate_markdown}
     if document["kind"] in own:
         return _whole(own[document["kind"]], document)
     return {"markdown": markdown, "comment": comment, "junit": junit}[kind](document)

@@ -12,7 +12,7 @@ import numpy as np
 from parity.compare.referee import score
 from parity.explain.closeness import Closeness, Fitted, closeness
 from parity.explain.starting import completed
-from parity.explain.treatment import ENDS, UNTREATED, Case, End, Seen, Switch, Treatment
+from parity.explain.treatment import ENDS, UNTREATED, Case, End, Seen, Switch, Treatment, other
 from parity.study.store import Result
 
 if TYPE_CHECKING:
@@ -80,21 +80,22 @@ class Bench:
 
         A side that follows the other, taking up what that one did under the same switches, is fitted after it.
         """
-        followers = [{switch.end for switch in switches if switch.follows} for switches, _ in asked]
-        first: list[dict[End, Cell]] = []
-        for (switches, each), following in zip(asked, followers, strict=True):
-            ends = [end for end in ENDS if end not in following] or list(ENDS)
-            first.append({end: self.cells(end, switches, [each])[0] for end in ends})
-        results = dict(self.fits([cell for cells in first for cell in cells.values()]))
-        then: list[dict[End, Cell]] = []
-        for (switches, each), cells in zip(asked, first, strict=True):
-            led = {end: results[cell.key] for end, cell in cells.items() if cell.key in results}
-            there = dataclasses.replace(each, fitted={**each.fitted, **led})
-            then.append({end: self.cells(end, switches, [there])[0] for end in ENDS if end not in cells})
-        results |= self.fits([cell for cells in then for cell in cells.values()])
-        return [
-            {end: results.get({**one, **two}[end].key) for end in ENDS} for one, two in zip(first, then, strict=True)
-        ]
+        plans = [turns(switches) for switches, _ in asked]
+        there = [each for _, each in asked]
+        found: list[dict[End, Result | None]] = [{} for _ in asked]
+        for turn in range(max(map(len, plans), default=0)):
+            cells = [
+                {end: self.cells(end, using, [there[i]])[0] for end, using in plan[turn].items()}
+                if turn < len(plan)
+                else {}
+                for i, plan in enumerate(plans)
+            ]
+            results = self.fits([cell for each in cells for cell in each.values()])
+            for i, each in enumerate(cells):
+                found[i] |= {end: results.get(cell.key) for end, cell in each.items()}
+                led = {end: results[cell.key] for end, cell in each.items() if cell.key in results}
+                there[i] = dataclasses.replace(there[i], fitted={**there[i].fitted, **led})
+        return found
 
     def run(self, sets: Sequence[Collection[Switch]], seen: Sequence[Seen]) -> list[Pairing]:
         """Both sides under every set of switches, on all these draws."""
@@ -155,3 +156,21 @@ def draw_of(case: Case, draw: Draw, fitted: Mapping[End, Result], untrained: Map
     x = np.asarray(case.data.x[draw.rows])
     varying = tuple(bool(v) for v in (x != x[0]).any(axis=0))
     return Seen(draw, tuple(case.data.features), varying, fitted, untrained)
+
+
+def turns(switches: Collection[Switch]) -> list[dict[End, list[Switch]]]:
+    """Which side is fitted when, under which switches: what follows the other side comes after it.
+
+    Where each follows the other, the one whose screen is taken up is first fitted without what follows at it.
+    """
+    after = {end: [switch.follows for switch in switches if switch.end == end and switch.follows] for end in ENDS}
+    every = list(switches)
+    following = [end for end in ENDS if after[end]]
+    if not following:
+        return [dict.fromkeys(ENDS, every)]
+    if len(following) == 1:
+        (last,) = following
+        return [{other(last): every}, {last: every}]
+    last = max(ENDS, key=lambda end: min(after[end]))
+    bare = [switch for switch in switches if switch.end != last or not switch.follows]
+    return [{last: bare}, {other(last): every}, {last: every}]

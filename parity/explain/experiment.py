@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from parity.explain.bench import Bench, Pairing, draw_of
 from parity.explain.closeness import CLOSED, EXACT
 from parity.explain.found import Findings, Verdict
@@ -23,6 +25,9 @@ from parity.spec.intervention import LARGEST_F1
 from parity.spec.models import MLP
 from parity.spec.protocol import Draw
 from parity.study.store import Result
+
+REPEATED = 8
+"Draws on which a side that does not repeat itself is fitted twice."
 
 More = Callable[[Bench, Sequence[Seen], Sequence[Judged], Collection[Switch], Sequence[float]], list[Judged]]
 "Looks for differences beyond those that are known, given these and the switches thrown; returns those that take."
@@ -51,13 +56,16 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
     extra = more(bench, seen, judged, _thrown(verdicts), tolerances) if _open(bench, verdicts, seen, tolerances) else []
     if extra:
         judged = list({each.name: each for each in [*judged, *extra]}.values())
-        verdicts = _joined(bench, judged, seen, tolerances)
+        # What was found beside switches at one end need not hold beside those at the other.
+        ends = {v.name: v.end for v in verdicts if v.status == "live" and v.end is not None}
+        verdicts = _joined(bench, judged, seen, tolerances, ends)
     now = dataclasses.replace(now, verdicts=tuple(verdicts), missing="effects")
     look_ahead([way for v in now.live for way in v.judged.chosen.values()], seen)
     (thrown,) = bench.run([_thrown(verdicts)], seen)
     if thrown.places:
         together = bench.closeness(thrown, tolerances)
-        now = dataclasses.replace(now, together=together, failed=(*now.failed, *thrown.failed))
+        scatter = scattered(bench, seen) if together.level > EXACT else {}
+        now = dataclasses.replace(now, together=together, scatter=scatter, failed=(*now.failed, *thrown.failed))
     yield now
     now = dataclasses.replace(alone(bench, now), missing="shares and the smallest set")
     yield now
@@ -90,6 +98,27 @@ def observed(bench: Bench, draws: Sequence[Draw]) -> list[Seen]:
         )
         for place, draw in enumerate(draws)
     ]
+
+
+def scattered(bench: Bench, seen: Sequence[Seen]) -> dict[End, float]:
+    """Of each side that does not repeat itself how much its accuracy scatters: same rows, same seed, fitted twice."""
+
+    def twice(end: End, draws: Sequence[Seen]) -> list[tuple[Result, Result]]:
+        cells = [[bench.case.cell(end, each.draw, observe={"repeat": i}) for i in range(2)] for each in draws]
+        results = bench.fits([cell for pair in cells for cell in pair])
+        known = [[results[cell.key] for cell in pair if cell.key in results] for pair in cells]
+        return [(one, two) for one, two in (p for p in known if len(p) == 2) if one.status == two.status == "done"]
+
+    found: dict[End, float] = {}
+    for end in ENDS:
+        first = twice(end, seen[:TRIALS])
+        if all(np.array_equal(a.arrays["probability"], b.arrays["probability"], equal_nan=True) for a, b in first):
+            continue
+        pairs = [*first, *twice(end, seen[TRIALS:REPEATED])]
+        gaps = [bench.fitted(one).accuracy - bench.fitted(two).accuracy for one, two in pairs]
+        # Each gap is of two fits, so that its variance is twice that of one.
+        found[end] = float(np.sqrt(np.mean(np.square(gaps)) / 2))
+    return found
 
 
 def _whole(pairing: Pairing) -> Pairing:
@@ -137,8 +166,15 @@ def _largest_f1(bench: Bench, seen: Sequence[Seen]) -> dict[End, list[Result]]:
     return {end: each for end, each in found.items() if all(result.status == "done" for result in each)}
 
 
-def _joined(bench: Bench, judged: Sequence[Judged], seen: Sequence[Seen], tolerances: Sequence[float]) -> list[Verdict]:
-    """Which differences are live, and at which end each is switched where several are."""
+def _joined(
+    bench: Bench,
+    judged: Sequence[Judged],
+    seen: Sequence[Seen],
+    tolerances: Sequence[float],
+    known: Mapping[str, End] | None = None,
+) -> list[Verdict]:
+    """Which differences are live, and at which end each is switched where several are. known: ends that are to stay."""
+    known = known or {}
     inert = inert_at(bench, judged, seen, tolerances)
     ways = []
     for i, each in enumerate(judged):
@@ -151,7 +187,10 @@ def _joined(bench: Bench, judged: Sequence[Judged], seen: Sequence[Seen], tolera
         ways.append({end: way for end, way in each.chosen.items() if end not in barred})
     counts = {end: sum(end in each for each in ways) for end in ENDS}
     main: End = "left" if counts["left"] > counts["right"] else "right"
-    ends = [main if main in each else next(iter(each), None) for each in ways]
+    ends = []
+    for each, found in zip(judged, ways, strict=True):
+        wanted = known.get(each.name, main)
+        ends.append(wanted if wanted in found else next(iter(found), None))
     verdicts = []
     for i, (each, end) in enumerate(zip(judged, ends, strict=True)):
         if end is None and not each.chosen:

@@ -15,6 +15,7 @@ import numpy as np
 
 from parity.engines.environment import python_version
 from parity.errors import NothingCompared
+from parity.explain.bench import turns
 from parity.explain.closeness import Closeness, Level
 from parity.explain.recipe_rows import DIALECTS, Given, composed, given, write_given, write_rows
 from parity.explain.recipe_run import run
@@ -116,9 +117,8 @@ def _treated(bench: Bench, found: Findings, plan: _Plan) -> _Treated:
 
 def _before(plan: _Plan, seen: Seen, results: dict[End, Result | None]) -> Seen:
     """What is known of a draw when this side is treated: a side that follows takes up what the other has done."""
-    following = {switch.end for switch in plan.switches if switch.follows}
-    led = results[other(plan.end)]
-    if plan.end not in following or other(plan.end) in following or led is None:
+    order, led = turns(plan.switches), results[other(plan.end)]
+    if len(order) == 1 or plan.end not in order[-1] or led is None:
         return seen
     return dataclasses.replace(seen, fitted={**seen.fitted, other(plan.end): led})
 

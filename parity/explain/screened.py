@@ -32,7 +32,11 @@ def screened_columns(case: Case, seen: Sequence[Seen]) -> Difference | None:
     def as_there(end: End) -> Callable[[Seen], Treatment]:
         return lambda each: Treatment(outside={"selected": value(other(end), each)})
 
-    ways = [Switch(end, f"the columns that {case.side(other(end)).name} screened", as_there(end)) for end in ENDS]
+    ways = [
+        # Under another change that one screens anew, and its columns are still the ones to be given.
+        Switch(end, f"the columns that {case.side(other(end)).name} screened", as_there(end), follows=1)
+        for end in ENDS
+    ]
     counts = {end: [len(v) for each in seen if (v := value(end, each)) is not None] for end in ENDS}
     apart = sum(value("left", each) != value("right", each) for each in seen)
     words = {
@@ -68,9 +72,7 @@ def aliased_columns(case: Case, seen: Sequence[Seen]) -> Difference | None:
     counts = {end: [len(dropped(end, each)) for each in seen] for end in ENDS}
     # Columns can be taken away from the side that keeps them; nobody can be made to keep what it finds dependent.
     ways = [
-        Switch(
-            end, f"without the columns that {case.side(other(end)).name} found dependent", without(end), follows=True
-        )
+        Switch(end, f"without the columns that {case.side(other(end)).name} found dependent", without(end), follows=2)
         for end in ENDS
         if sum(counts[other(end)]) > sum(counts[end])
     ]

@@ -101,7 +101,7 @@ def epochs_done(case: Case, seen: Sequence[Seen]) -> Difference | None:
         return lambda each: Treatment(spec={"epochs": max(1, value(other(end), each) or 1)})
 
     ways = [
-        Switch(end, f"spec.epochs = as many as {case.side(other(end)).name} did", as_long(end), follows=True)
+        Switch(end, f"spec.epochs = as many as {case.side(other(end)).name} did", as_long(end), follows=2)
         for end in ENDS
     ]
     words = {}

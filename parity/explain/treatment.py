@@ -143,8 +143,9 @@ class Switch:
     treat: Callable[[Seen], Treatment]
     said: bool = False
     "Whether the side's own parameters have to say that it took."
-    follows: bool = False
-    "Whether it takes up what the other side did under the same switches, and not as shipped."
+    follows: Literal[0, 1, 2] = 0
+    """Whether it takes up what the other side did under the same switches, and not as shipped: 1 what its screen did, 2
+    what its fit did."""
 
 
 def always(treatment: Treatment) -> Callable[[Seen], Treatment]:

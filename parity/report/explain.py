@@ -86,6 +86,7 @@ def _explanation(each: Explained, study: Study) -> Plain:
         ],
         "shared_draws": found.shared,
         "remainder": _remainder(each),
+        "scatter": {end: found.scatter.get(end) for end in ENDS},
         "recipe": list(each.recipes),
         "rerun": rerun_of(each, study),
         "failed": list(dict.fromkeys(found.failed)),

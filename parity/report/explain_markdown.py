@@ -107,6 +107,8 @@ def _steps(e: Plain, draws: int) -> Iterator[str]:
     yield from _table(head, rows)
     marked = " ● is one of the fewest switches that close the gap." if any(d["in_smallest"] for d in live) else ""
     yield from (f"In brackets {words.PERCENT} intervals over draws.{marked}", "")
+    if scatters := words.scatter_words(e):
+        yield from (escaped(scatters), "")
 
 
 def _effect(measure: Plain | None, draws: int) -> str:

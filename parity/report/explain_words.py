@@ -245,6 +245,17 @@ def interaction_words(each: Plain, draws: int) -> str:
     return f"{each['first']} with {each['second']}: {effect_words(each['accuracy'], draws)}"
 
 
+def scatter_words(explanation: Plain) -> str:
+    """What sides that do not repeat themselves scatter by; empty where both do, or where it was not looked at."""
+    found = [(explanation[end], value) for end, value in (explanation.get("scatter") or {}).items() if value]
+    told = [
+        f"{name} does not repeat itself: fitted twice to the same rows from the same seed, its accuracy scatters by "
+        f"{value:.4f} (standard deviation)"
+        for name, value in found
+    ]
+    return f"{'; '.join(told)}. No switch can close what lies within that." if told else ""
+
+
 def switched_words(difference: Plain, explanation: Plain) -> str:
     """On which engine a difference was switched, and how; empty where it was not."""
     end = difference["switched"]

@@ -100,6 +100,7 @@ def explanation(n: int = 10, **known: Any) -> Plain:
         ],
         "interactions": [{"first": "updates", "second": "training.rate", "accuracy": effect(0.0123)}],
         "remainder": {**measure(-0.0003, spread=0.0004, p=0.4), "look": ""},
+        "scatter": {"left": 0.0213, "right": None},
         "recipe": [
             recipe(),
             recipe(end="left", language="R", title="make r-h2o agree with py-keras-jax", code=R_CODE, verified=False),

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from parity.api import explain
 from parity.engines.environment import missing
 from parity.engines.sheet import engine
 from parity.errors import RequestError
+from parity.explain.bench import Bench
+from parity.explain.experiment import scattered
 from parity.explain_command import seconds
 from parity.report.document import SCHEMA_FILE
+from parity.study.store import Result
 
 Plain = dict[str, Any]
 
@@ -160,3 +165,29 @@ def test_the_command_prints_the_sentence_first_and_leaves_a_page(
     assert done.returncode == 1, done.stderr
     assert "py-sklearn is 0." in done.stdout and "penalty.strength" in done.stdout
     assert "penalty.strength" in page.read_text()
+
+
+def test_a_side_that_does_not_repeat_itself_scatters_and_one_that_does_is_left_out():
+    truth = np.zeros(100, dtype=np.int8)
+    wrong = iter([10, 20, 30, 20, 0, 0, 5, 5])
+
+    class Made:
+        """Draws with an accuracy of their own each time on the left, and always the same on the right."""
+
+        data, draws = SimpleNamespace(y=truth), SimpleNamespace(test=np.arange(100))
+
+        def cell(self, end: str, draw: int, observe: Plain) -> Any:
+            return SimpleNamespace(key=f"{end} {draw} {observe['repeat']}", end=end)
+
+    def fits(cells: Any) -> Any:
+        found = {}
+        for cell in cells:
+            probability = np.full(100, 0.1)
+            probability[: next(wrong) if cell.end == "left" else 7] = 0.9
+            label = (probability > 0.5).astype(np.int8)
+            found[cell.key] = Result("done", {}, {"probability": probability, "label": label})
+        return found
+
+    seen: Any = [SimpleNamespace(draw=k) for k in range(4)]
+    # Gaps of 0.1, 0.1, 0 and 0 between two fits each: a variance of 0.02 / 4 / 2 for one of them.
+    assert scattered(Bench(Made(), fits), seen) == {"left": pytest.approx(0.05)}

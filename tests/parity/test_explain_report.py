@@ -224,6 +224,19 @@ def test_several_sizes_begin_with_a_table_across_them(
     assert sum("n = 85" in line for line in lines[:40]) == 1
 
 
+def test_a_side_that_does_not_repeat_itself_is_said_to_scatter_wherever_an_explanation_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = document()
+    said = "r-h2o does not repeat itself: fitted twice to the same rows from the same seed, its accuracy scatters by "
+    said += "0.0213"
+    shown = [told(source, monkeypatch, capsys), explanation_markdown(source), explanation_html(source)]
+    assert all(said in in_one(text) for text in shown)
+    source["explanations"][0]["scatter"] = {"left": None, "right": None}
+    shown = [told(source, monkeypatch, capsys), explanation_markdown(source), explanation_html(source)]
+    assert not any("repeat itself" in in_one(text) for text in shown)
+
+
 def test_what_is_open_or_unfinished_is_said_to_be_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
