@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from parity.api import explain
 from parity.report.document import write, write_text
@@ -29,6 +30,14 @@ PAIRS = {
     "h2o_python_r": ("py-h2o", "r-h2o", "mlp-leek", "leek2017"),
 }
 "Name of the page -> left, right, method, study."
+
+
+def without_places(environment: Any) -> Any:
+    """An environment without the files of the machine on which the pages were made."""
+    if not isinstance(environment, dict):
+        return environment
+    kept = {name: value for name, value in environment.items() if not str(value).startswith("/")}
+    return {name: without_places(value) for name, value in kept.items()}
 
 
 def main() -> None:
@@ -55,14 +64,17 @@ def main() -> None:
             ),
             rerun=f"python tools/explanations.py {name}",
         )
-        write(document, ROOT / "out" / "explained" / f"{name}.json")
+        kept = ROOT / "out" / "explained" / f"{name}.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write(document, kept)
         pictures: list[dict[str, str]] = []
         try:
             waterfall_picture(document, FOLDER / f"{name}.png")
             pictures = [{"title": f"From {left} to {right}, one difference after another", "file": f"{name}.png"}]
         except CannotDraw as error:
             print(f"  no picture: {error}")
-        write_text(explanation_markdown(document, pictures), FOLDER / f"{name}.md")
+        shown = {**document, "environment": without_places(document["environment"])}
+        write_text(explanation_markdown(shown, pictures), FOLDER / f"{name}.md")
         for each in document["explanations"]:
             print(f"{name} n = {each['n']}: {each['sentence']} ({each['seconds']:.0f} s, {each['cells']} fits)")
         print(json.dumps({name: round(time.monotonic() - started)}), flush=True)

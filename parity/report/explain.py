@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from parity.compare.verdict import Comparison, Kind
-from parity.explain.closeness import CLOSED, EXACT, Level
+from parity.explain.closeness import CLOSED, EXACT, NO_CHANCE, Level
 from parity.explain.treatment import ENDS
 from parity.report.document import SCHEMA, study_part
 
@@ -200,6 +200,8 @@ def sentence(each: Explained) -> str:
     lead = f"{ahead} is {gap} more accurate than {behind} {at}"
     if abs(base.gap.mean) < 5e-5:
         lead = f"{left} and {right} are equally accurate {at}, and predict otherwise"
+    elif not base.apart_in_accuracy:
+        lead = f"{left} and {right} predict otherwise {at}, {ahead} ahead by {gap}"
     smallest, together = found.smallest, found.together
     if smallest is not None:
         which = _listed([f"'{name}'" for name in smallest.names])
@@ -214,16 +216,19 @@ def sentence(each: Explained) -> str:
     if together is None:
         return f"{lead}; what causes it has not been looked into yet."
     if not base.apart_in_accuracy and together.level > EXACT:
-        state = "equivalent at the margin" if base.level is Level.EQUIVALENT else "not told apart by these draws"
-        return f"{left} and {right} are {state} {at} (gap {gap}), so no cause is named."
+        if base.level is Level.EQUIVALENT:
+            return f"{left} and {right} are equivalent at the margin {at} (gap {gap}), so no cause is named."
+        by_chance = f"gap {gap}; p = {base.chance:.2g}, and a cause is named below {NO_CHANCE}"
+        return f"{left} and {right} are not told apart by these draws {at} ({by_chance})."
     known = found.live
     strongest = f"; the largest share is that of '{known[0].name}'" if known and known[0].share else ""
     if not known:
         return f"{lead}, and no difference that can be switched changes anything: the gap is unexplained."
-    return (
-        f"{lead}; with all {len(known)} live differences switched a gap of {_gap(together.gap)} is left unexplained"
-        f"{strongest}."
-    )
+    every = f"{lead}; with all {len(known)} live differences switched"
+    if together.apart_in_accuracy:
+        return f"{every} a gap of {_gap(together.gap)} is left unexplained{strongest}."
+    proof = f", and {together.draws_needed:,} would prove it closed" if together.draws_needed else ""
+    return f"{every} these draws tell no gap any more ({_gap(together.gap)}{proof}){strongest}."
 
 
 def _gap(gap: Paired) -> str:
