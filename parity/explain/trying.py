@@ -19,6 +19,9 @@ from parity.explain.seeking import Search
 from parity.explain.treatment import ENDS, UNTREATED, Difference, End, Seen, Switch, Treatment, other
 from parity.spec.models import MLP
 
+SEARCHED = 5
+"Draws of which the first that both sides can be pictured on is searched."
+
 CHECKS = 3
 "Draws that the search does not see and on which what it found has to hold; the cheapest proof of a fit is another fit."
 
@@ -48,10 +51,13 @@ def tried(
     apart = [place for place, (far, _) in enumerate(base) if far > limits[place]]
     if not apart:
         return []
-    search = max(apart, key=lambda place: base[place][0] / limits[place])
+    apart.sort(key=lambda place: -base[place][0] / limits[place])
+    # A draw without columns, or on which a fit has no coefficients, tells a search nothing of rows.
+    pictured = ((place, {end: picture(ground, end, place) for end in ENDS}) for place in apart[:SEARCHED])
+    whole = next((each for each in pictured if all(each[1].values())), None)
+    search, pictures = whole or (apart[0], dict.fromkeys(ENDS))
     others = [place for place in (*apart, *range(len(base))) if place != search]
     checks = list(dict.fromkeys(others))[:CHECKS]
-    pictures = {end: picture(ground, end, search) for end in ENDS}
     proof = Proof(ground, limits, base, search, checks)
     found = Search(proof, most, pictures).found(calibration(pictures))
     return [] if found is None else _differences(proof, found)
