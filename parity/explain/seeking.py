@@ -21,7 +21,7 @@ PROMISING = 5.0
 EXTENDED = 3
 "Sets, each of another kind, that are tried with every single change besides."
 
-TOGETHER = {"input_scaling": 2, "intercept": 1, "iterations": 1, "labels": 1, "rows": 1, "columns": 1}
+TOGETHER = {"input_scaling": 5, "intercept": 1, "iterations": 1, "labels": 1, "rows": 1, "columns": 1}
 "Single changes that are tried so as well, the nearest of each name, so many."
 
 TOGETHER_IN = 2
