@@ -59,7 +59,7 @@ no-r:
 	@echo "no R here: R's own lint and tests are left out. To mend it: make setup, as a user who may use apt-get"
 
 test-python:
-	$(PYTHON) -m pytest -n $(TESTERS) --dist loadfile $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-aligned: setup-test ## every linear solver on 300 random problems, H2O's on 36 (a quarter of an hour)
 	PARITY_ALIGNED=all $(PYTHON) -m pytest tests/parity/test_aligned.py $(PYTEST_ARGS)
