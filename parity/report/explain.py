@@ -13,6 +13,7 @@ from parity.compare.verdict import Comparison, Kind
 from parity.explain.closeness import CLOSED, EXACT, NO_CHANCE, Level
 from parity.explain.treatment import ENDS
 from parity.report.document import SCHEMA, study_part
+from parity.report.explain_words import needed_words
 
 if TYPE_CHECKING:
     from parity.compare.equivalence import Paired
@@ -227,8 +228,9 @@ def sentence(each: Explained) -> str:
     every = f"{lead}; with all {len(known)} live differences switched"
     if together.apart_in_accuracy:
         return f"{every} a gap of {_gap(together.gap)} is left unexplained{strongest}."
-    proof = f", and {together.draws_needed:,} would prove it closed" if together.draws_needed else ""
-    return f"{every} these draws tell no gap any more ({_gap(together.gap)}{proof}){strongest}."
+    needed = needed_words(_closeness(together))
+    more = f"; {needed}" if needed else ""
+    return f"{every} these draws tell no gap any more ({_gap(together.gap)}{more}){strongest}."
 
 
 def _gap(gap: Paired) -> str:
