@@ -71,6 +71,7 @@ SYNONYMS: dict[str, dict[str, str]] = {
     "end of training": {"epochs": "fewer epochs are an earlier end"},
     "iterations": {"end of training": "a solver that stops after two iterations ends early"},
     "learning_rate": {"optimizer": "the rate is one of the optimizer's constants, which are switched together"},
+    "precision": {"digits of coefficients": "float16 weights of a linear model are its coefficients"},
     "order of rows": {"shuffle": "what of the order a framework has an argument for"},
 }
 "Planted change -> other names for the same thing, and why they are."

@@ -25,8 +25,9 @@ import numpy as np
 
 from parity.data import Data, Source, load
 from parity.engines import jax_on_cpu, own_engine
+from parity.engines.afterwards import changed
 from parity.engines.sheet import Engine, engine, engine_file
-from parity.spec.intervention import LARGEST_F1, NOTHING, Intervention, largest_f1
+from parity.spec.intervention import LARGEST_F1, NOTHING, Intervention
 from parity.spec.models import Leekasso, Linear, Specification, plain
 from parity.spec.screen import neutral_screen
 
@@ -124,18 +125,16 @@ def fit(task: Task) -> Plain:
         return {"status": status, "facts": {"reason": reason, "seconds": seconds}, "arrays": {}}
     fitted = time.perf_counter()
     observed = condensed(answer, bool(task.observe.get("untrained"))) if task.observe is not None else {}
-    result = _result(answer, task, train)
+    result = _result(answer, task, train, test)
     result["arrays"] |= observed
     own = prepared - started + time.perf_counter() - fitted
     result["facts"] |= {"inside": fitted - prepared, "overhead": own}
     return result
 
 
-def _result(answer: Plain, task: Task, train: Plain) -> Plain:
-    """An engine's answer sorted out, with the labels that a cut from outside gives where one was asked for."""
-    if task.intervention.cut is not None:
-        answer = {**answer, **_cut(answer, task.intervention.cut, train["y"])}
-    return sorted_out(answer, len(_test_rows()["rows"]))
+def _result(answer: Plain, task: Task, train: Plain, test: Plain) -> Plain:
+    """An engine's answer to these rows sorted out, with what is done to it from outside."""
+    return sorted_out(changed(answer, task.intervention, task.spec, train, test), len(_test_rows()["rows"]))
 
 
 def fit_batch(tasks: list[Task]) -> list[Plain]:
@@ -159,7 +158,7 @@ def fit_batch(tasks: list[Task]) -> list[Plain]:
         if len(answers) != len(tasks):
             raise ValueError(f"fit_many returned {len(answers)} answers for {len(tasks)} draws")
         given = zip(answers, tasks, asked, strict=True)
-        results = [_result(answer, task, train) for answer, task, (train, _, _) in given]
+        results = [_result(answer, task, *rows) for answer, task, (*rows, _) in given]
     except Exception as error:  # which of them it was, and why, each tells by itself
         return [
             told(fit(task), f"fitted by itself, since fit_many raised {type(error).__name__}: {error}")
@@ -204,16 +203,6 @@ def _asked(task: Task) -> tuple[Plain, Plain, Plain]:
         chosen = neutral_screen(spec, train["x"], train["y"].astype(np.int8))
         options["selected"] = [train["features"][i] for i in chosen]
     return train, test, {**options, **outside.options(data.features)}
-
-
-def _cut(answer: Plain, cut: Any, y: NDArray[np.int64]) -> Plain:
-    """The labels that a cut from outside gives, in place of the framework's own; training rows stand last."""
-    probability = np.asarray(answer["probability"], dtype=np.float64).reshape(-1)
-    if cut != LARGEST_F1:
-        return {"label": (probability > cut).astype(np.int8)}
-    at = largest_f1(probability[-len(y) :], y)
-    kept = probability[: -len(y)]
-    return {"probability": kept, "label": (kept >= at).astype(np.int8)}
 
 
 def machine_at_fault(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.compare.behaviour import BEHAVIOURS
+from parity.explain.digits import digits_of_coefficients
 from parity.explain.reading import Read
 from parity.explain.screened import aliased_columns, screened_columns
 from parity.explain.starting import output_layer, start
@@ -46,7 +47,7 @@ def measured(
         found += [constant_columns(case, seen, reads), batch_size(case, seen)]
         found += [epochs_done(case, seen), precision(case, seen)]
     if isinstance(case.spec, Leekasso):
-        found += [screened_columns(case, seen), aliased_columns(case, seen)]
+        found += [screened_columns(case, seen), aliased_columns(case, seen), digits_of_coefficients(case, seen)]
     return [each for each in found if each is not None]
 
 

@@ -64,6 +64,8 @@ class Intervention:
     "(out,) arrays that a network starts from."
     row_order: tuple[tuple[int, ...], ...] | None = None
     "For each epoch the places of the training rows in the order in which they are visited."
+    coefficients: Literal["float16", "float32"] | None = None
+    "Format to which a linear model's coefficients are rounded once it is fitted."
     cut: float | Literal["largest F1"] | None = None
     "Cut above which a row is labelled 1, whatever the framework's own label."
 
