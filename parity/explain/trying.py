@@ -51,7 +51,8 @@ def tried(
     apart = [place for place, (far, _) in enumerate(base) if far > limits[place]]
     if not apart:
         return []
-    apart.sort(key=lambda place: -base[place][0] / limits[place])
+    # Where a side predicts no numbers nothing comes nearer to it.
+    apart.sort(key=lambda place: (math.isinf(base[place][0]), -base[place][0] / limits[place]))
     # A draw without columns, or on which a fit has no coefficients, tells a search nothing of rows.
     pictured = ((place, {end: picture(ground, end, place) for end in ENDS}) for place in apart[:SEARCHED])
     whole = next((each for each in pictured if all(each[1].values())), None)

@@ -23,7 +23,8 @@ def fitted(model, spec, cut=0.5):
     model.fit(x, y)
     probability = model.predict(x_test) if spec.model == "lm" else model.predict_proba(x_test)[:, 1]
     told = dict(zip(["(intercept)", *NAMES], [*np.ravel(model.intercept_), *np.ravel(model.coef_)], strict=True))
-    answer = {"probability": probability, "label": (probability > cut).astype(int), "parameters": {"coefficients": told}}
+    label = (probability > cut).astype(int)
+    answer = {"probability": probability, "label": label, "parameters": {"coefficients": told}}
     return model, answer, {"x": x, "y": y, "features": NAMES}, {"x": x_test, "features": NAMES}
 
 
