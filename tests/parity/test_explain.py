@@ -118,6 +118,31 @@ def test_a_penalty_that_an_engine_hides_is_found_by_its_effect(tmp_path: Path, s
     assert named(found["explanations"][0]) == {"penalty.strength"}
 
 
+ROUNDED = """import numpy as np
+    found = shipped.fit(spec, train, test, options)
+    told = {name: float(np.float16(value)) for name, value in found["parameters"]["coefficients"].items()}
+    x = test["x"][:, [test["features"].index(name) for name in found["selected"]]]
+    linear = told["(intercept)"] + x @ np.array([told[name] for name in found["selected"]])
+    probability = 1 / (1 + np.exp(-linear))
+    label = (probability > 0.5).astype(int)
+    return {**found, "parameters": {"coefficients": told}, "probability": probability, "label": label}"""
+
+
+def test_coefficients_that_an_engine_shortens_after_its_fit_are_seen_and_shortened_on_the_other_side(
+    tmp_path: Path, store: Path
+):
+    copy = a_copy(tmp_path, "shortened", ROUNDED)
+
+    found = explain("leek2017", ["py-sklearn", copy], method="leekasso-glm", sizes=[40], draws=6, store=store)
+
+    (one,) = found["explanations"]
+    (digits,) = one["differences"]
+    assert (digits["name"], digits["left"], digits["right"]) == (
+        "digits of coefficients", "float64 holds them", "float16 holds them"
+    )  # fmt: skip
+    assert digits["status"] == "live" and one["all_switched"]["level"] == "identical"
+
+
 def test_a_budget_too_small_for_one_round_says_what_it_would_need(tmp_path: Path):
     with pytest.raises(RequestError, match=r"too small for one round: \d+ fits of .* need (about \d+ s|longer)"):
         explain(
