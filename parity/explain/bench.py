@@ -43,16 +43,6 @@ class Pairing:
     right: tuple[Fitted, ...]
     failed: tuple[str, ...] = ()
 
-    def accuracy_gaps(self) -> list[float]:
-        """Of each draw, right - left."""
-        return [b.accuracy - a.accuracy for a, b in zip(self.left, self.right, strict=True)]
-
-    def log_loss_gaps(self) -> list[float] | None:
-        """Of each draw, right - left; None where a side's predicted values are no probabilities."""
-        losses = [(a.log_loss, b.log_loss) for a, b in zip(self.left, self.right, strict=True)]
-        known = [b - a for a, b in losses if a is not None and b is not None]
-        return known if len(known) == len(losses) else None
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:

@@ -86,23 +86,33 @@ class Closeness:
         return self.level is Level.DIFFERENT or (self.level is Level.OPEN and self.chance <= NO_CHANCE)
 
 
+def accuracy_gaps(left: Sequence[Fitted], right: Sequence[Fitted]) -> Floats:
+    """(draws,) right - left."""
+    return np.array([b.accuracy - a.accuracy for a, b in zip(left, right, strict=True)])
+
+
+def log_loss_gaps(left: Sequence[Fitted], right: Sequence[Fitted]) -> Floats | None:
+    """(draws,) right - left; None where a side's predicted values are no probabilities."""
+    losses = [(a.log_loss, b.log_loss) for a, b in zip(left, right, strict=True)]
+    known = [b - a for a, b in losses if a is not None and b is not None]
+    return np.array(known) if len(known) == len(losses) else None
+
+
 def closeness(left: Sequence[Fitted], right: Sequence[Fitted], margin: float, tolerances: Sequence[float]) -> Closeness:
     """Compare two sides draw by draw. tolerances: of each draw's predicted values. ValueError without any draw."""
     if not left or len(left) != len(right):
         raise ValueError(f"{len(left)} and {len(right)} fits cannot be paired")
-    gaps = np.array([b.accuracy - a.accuracy for a, b in zip(left, right, strict=True)])
+    gaps, losses = accuracy_gaps(left, right), log_loss_gaps(left, right)
     far = [apart(a.probability, b.probability) for a, b in zip(left, right, strict=True)]
     labels = sum(int((a.label != b.label).sum()) for a, b in zip(left, right, strict=True))
     gap = paired(gaps)
-    losses = [(a.log_loss, b.log_loss) for a, b in zip(left, right, strict=True)]
-    known = [b - a for a, b in losses if a is not None and b is not None]
     level = _level(gaps, far, labels, margin, tolerances)
     return Closeness(
         level=level,
         left=float(np.mean([each.accuracy for each in left])),
         right=float(np.mean([each.accuracy for each in right])),
         gap=gap,
-        log_loss=paired(np.array(known)) if len(known) == len(losses) else None,
+        log_loss=None if losses is None else paired(losses),
         apart=max(far),
         labels=labels,
         chance=_chance(gaps),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from parity.explain.attribution import EXACT as FEW
 from parity.explain.attribution import Set, effect, interactions, orders, prefixes, sets_of, shapley, shares_of
 from parity.explain.bench import Bench, Pairing
+from parity.explain.closeness import accuracy_gaps, log_loss_gaps
 from parity.explain.found import Findings, Interaction, Measured, Verdict
 from parity.explain.treatment import ENDS, End, Seen, Switch
 
@@ -32,8 +33,8 @@ INTERACTIONS = 3
 def gaps(pairing: Pairing, draws: int) -> tuple[Floats, Floats]:
     """(draws,) gaps of accuracy and of log loss, right - left; NaN where there is none."""
     accuracy, loss = np.full(draws, np.nan), np.full(draws, np.nan)
-    accuracy[list(pairing.places)] = pairing.accuracy_gaps()
-    losses = pairing.log_loss_gaps()
+    accuracy[list(pairing.places)] = accuracy_gaps(pairing.left, pairing.right)
+    losses = log_loss_gaps(pairing.left, pairing.right)
     if losses is not None:
         loss[list(pairing.places)] = losses
     return accuracy, loss

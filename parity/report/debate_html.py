@@ -34,15 +34,7 @@ def debate_html(document: Plain, made: str = "") -> str:
     document = printable(document)
     environment = page_environment()
     environment.loader = jinja2.FileSystemLoader(HERE)
-    environment.filters |= {
-        "accuracy": words.accuracy,
-        "signed": words.signed,
-        "p": words.p_words,
-        "counted": words.counted,
-        "stopped": words.stopped,
-        "closed": told.closed_words,
-        "capital": lambda text: text[:1].upper() + text[1:],
-    }
+    environment.filters |= {**words.FILTERS, "closed": told.closed_words}
     study = document["study"]
     sizes, margin = study["protocol"]["sizes"], study["margin"]
     drawn = several(document["explanations"]) if document["explanations"] else []

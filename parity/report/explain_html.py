@@ -30,16 +30,7 @@ def explanation_html(document: Plain, made: str = "") -> str:
     document = printable(document)
     environment = page_environment()
     environment.loader = jinja2.FileSystemLoader(HERE)
-    environment.filters |= {
-        "accuracy": words.accuracy,
-        "signed": words.signed,
-        "p": words.p_words,
-        "listed": words.listed,
-        "counted": words.counted,
-        "sentence": words.sentence,
-        "stopped": words.stopped,
-        "capital": lambda text: text[:1].upper() + text[1:],
-    }
+    environment.filters |= words.FILTERS
     groups = words.groups(document)
     return environment.get_template("explain.html.j2").render(
         document=document,

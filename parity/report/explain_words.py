@@ -323,3 +323,16 @@ def versions(environment: Plain) -> list[tuple[str, str]]:
     ran = {"parity": environment.get("parity"), "Python": environment.get("python"), "R": r.get("version")}
     ran |= {"Java": environment.get("java"), **(environment.get("packages") or {})}
     return [(name, str(version)) for name, version in ran.items() if version]
+
+
+FILTERS = {
+    "accuracy": accuracy,
+    "signed": signed,
+    "p": p_words,
+    "listed": listed,
+    "counted": counted,
+    "sentence": sentence,
+    "stopped": stopped,
+    "capital": lambda text: text[:1].upper() + text[1:],
+}
+"Name in a template -> the words that it makes."
