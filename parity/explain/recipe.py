@@ -233,8 +233,9 @@ def _stays(bench: Bench, plan: _Plan, treated: _Treated) -> str:
     one, two = bench.case.side(plan.end).name, bench.case.side(other(plan.end)).name
     found = []
     if plan.others:
-        names = ", ".join(f"'{name}'" for name, _ in plan.others)
-        found.append(f"This closes it as far as {one} can be changed; {names} has to be changed on {two}.")
+        *first, last = [f"'{name}'" for name, _ in plan.others]
+        names = f"{', '.join(first)} and {last} have" if first else f"{last} has"
+        found.append(f"This closes it as far as {one} can be changed; {names} to be changed on {two}.")
     close = treated.closeness
     if close is not None and close.level is Level.DIFFERENT:
         found.append(f"Over {close.gap.draws} draws a gap of {abs(close.gap.mean):.4f} stays.")

@@ -211,7 +211,9 @@ def sentence(each: Explained) -> str:
         if smallest.fresh is not None:
             kept = smallest.fresh.level <= (EXACT if smallest.searched.level <= EXACT else CLOSED)
             said += (
-                ", on fresh draws too" if kept else f", but on fresh draws a gap of {_gap(smallest.fresh.gap)} is left"
+                ", on fresh draws too"
+                if kept
+                else f", but on fresh draws a gap of {_left(smallest.fresh.gap, base.gap)} is left"
             )
         return f"{said}."
     if together is None:
@@ -227,17 +229,26 @@ def sentence(each: Explained) -> str:
         return f"{lead}, and no difference that can be switched changes anything: the gap is unexplained."
     every = f"{lead}; with all {len(known)} live differences switched"
     if together.apart_in_accuracy:
-        return f"{every} a gap of {_gap(together.gap)} is left unexplained{strongest}."
+        return f"{every} a gap of {_left(together.gap, base.gap)} is left unexplained{strongest}."
     needed = needed_words(_closeness(together))
     more = f"; {needed}" if needed else ""
-    return f"{every} these draws tell no gap any more ({_gap(together.gap)}{more}){strongest}."
+    return f"{every} these draws tell no gap any more ({_left(together.gap, base.gap)}{more}){strongest}."
 
 
 def _gap(gap: Paired) -> str:
+    """The size of a gap, whoever is ahead."""
+    return _left(gap, gap)
+
+
+def _left(gap: Paired, before: Paired) -> str:
+    """What is left of a gap: below 0 where the side that was behind is ahead now."""
+    sign = 1 if before.mean >= 0 else -1
+    # Adding 0 makes a 0 of what else would be "-0.0000".
+    mean = round(sign * gap.mean, 4) + 0.0
     if gap.low is None or gap.high is None:
-        return f"{abs(gap.mean):.4f}"
-    low, high = (gap.low, gap.high) if gap.mean >= 0 else (-gap.high, -gap.low)
-    return f"{abs(gap.mean):.4f} [{low:.4f}, {high:.4f}]"
+        return f"{mean:.4f}"
+    low, high = sorted((round(sign * gap.low, 4) + 0.0, round(sign * gap.high, 4) + 0.0))
+    return f"{mean:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 
 from parity.api import explain
+from parity.compare.equivalence import Paired
 from parity.engines.environment import missing
 from parity.engines.sheet import engine
 from parity.errors import RequestError
 from parity.explain.bench import Bench
+from parity.explain.closeness import Closeness, Level
 from parity.explain.experiment import scattered
 from parity.explain_command import seconds
 from parity.report.document import SCHEMA_FILE
+from parity.report.explain import sentence
 from parity.study.store import Result
 
 Plain = dict[str, Any]
@@ -116,6 +119,33 @@ def test_a_penalty_that_an_engine_hides_is_found_by_its_effect(tmp_path: Path, s
     found = explain("leek2017", ["py-sklearn", copy], method="leekasso-glm", sizes=[40], draws=6, store=store)
 
     assert named(found["explanations"][0]) == {"penalty.strength"}
+
+
+def closeness(level: Level, mean: float, low: float, high: float) -> Closeness:
+    gap = Paired(draws=20, mean=mean, sd=0.02, low=low, high=high)
+    return Closeness(level, 0.9, 0.9 + mean, gap, None, 0.1, 5, 0.5 if level is Level.OPEN else 0.001, None)
+
+
+@pytest.mark.parametrize(
+    ("base", "left", "said"),
+    [
+        ((0.2, 0.15, 0.25), (-0.006, -0.04, 0.03), "(-0.0060 [-0.0400, 0.0300])"),
+        ((-0.2, -0.25, -0.15), (-0.006, -0.04, 0.03), "(0.0060 [-0.0300, 0.0400])"),
+    ],
+)
+def test_what_is_left_of_a_gap_keeps_its_direction(base, left, said):
+    shown = SimpleNamespace(name="label cut", share=object())
+    findings = SimpleNamespace(
+        base=closeness(Level.DIFFERENT, *base), together=closeness(Level.OPEN, *left), smallest=None, live=[shown],
+        draws=20,
+    )  # fmt: skip
+    sides = SimpleNamespace(left=SimpleNamespace(name="one"), right=SimpleNamespace(name="two"))
+
+    told = sentence(SimpleNamespace(findings=findings, case=sides, n=10))
+
+    ahead, behind = ("two", "one") if base[0] > 0 else ("one", "two")
+    assert told.startswith(f"{ahead} is 0.2000 [0.1500, 0.2500] more accurate than {behind} at n = 10")
+    assert f"these draws tell no gap any more {said}" in told
 
 
 ROUNDED = """import numpy as np
