@@ -125,6 +125,11 @@ def gaps(spec: Plain, options: Plain) -> list[Plain]:
         (bool(decay), "learning_rate_decay", decays if sgd else needs_sgd),
         *((spec[n] is not None, n, "it belongs to Adam, which H2O lacks") for n in ("beta1", "beta2")),
         *((spec[n] is not None and not ada, n, "H2O's ADADELTA alone takes it") for n in ("rho", "epsilon")),
+        (
+            bool(spec["dropout"]) and spec["dropout_scaling"] == "in-training",
+            "dropout_scaling",
+            "H2O multiplies hidden outputs by the share kept when it predicts (hex/deeplearning/Neurons.java)",
+        ),
         (bool(spec["l2"]), "l2", "H2O penalises the biases as well"),
         ((spec["batch_size"] or 1) > 1, "batch_size", "H2O updates after every row, whatever mini_batch_size says"),
         (spec["order"] is not None, "order", "H2O shuffles by itself; h2o_row_order.py tells how"),

@@ -33,6 +33,9 @@ def rows_of(model: Any, arguments: Plain, room: Plain) -> list[Plain]:
     if drops := of_class(model, "Dropout"):
         asked = [given for name, given in networks.layers_of(arguments) if name == "Dropout"]
         rows += made("Dropout", keras.layers.Dropout, drops, asked=alike(asked))
+    if scales := of_class(model, "Rescaling"):
+        asked = [given for name, given in networks.layers_of(arguments) if name == "Rescaling"]
+        rows += made("Rescaling", keras.layers.Rescaling, scales, asked=alike(asked))
     free = room["dense"] - {"activation"}
     rows += made("Dense, output", layer, [output], asked=last, choices=choices(layer), override=free)
     rows += rows_of_objects([*of_class(model, "Conv2D"), *hidden, output], arguments["penalty"])

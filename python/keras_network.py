@@ -75,6 +75,7 @@ def arguments_mlp(spec: Plain, options: Plain) -> Plain:
         **(image_arguments(spec, parts["convolution"]) if spec["family"] == "cnn" else {}),
         "dense": [*dense, last],
         "dropout": native.pinned(rate=spec["dropout"] or None),
+        "rescaled": spec["dropout_scaling"] == "at-prediction",
         "optimizer": (CLASSES.get(optimizer, optimizer), parts["optimizer"]),
         "penalty": penalty,
         "schedule": schedule,
@@ -134,17 +135,23 @@ def gaps(spec: Plain) -> list[Plain]:
 def layers_of(arguments: Plain) -> list[tuple[str, Plain]]:
     """Layers in the order in which they are made: each draws its seeds when it is made, so that the order counts."""
     *hidden, output = [("Dense", dense) for dense in arguments["dense"]]
-    drop = [("Dropout", arguments["dropout"])] if arguments["dropout"] else []
+    drop = drop_layers(arguments["dropout"], arguments["rescaled"])
     return [*image_layers(arguments), *[layer for dense in hidden for layer in (dense, *drop)], output]
+
+
+def drop_layers(dropout: Plain, rescaled: bool) -> list[tuple[str, Plain]]:
+    """Keras divides what it keeps by the share kept; multiplied by it always, outputs are smaller at prediction."""
+    if not dropout:
+        return []
+    return [("Dropout", dropout), *([("Rescaling", {"scale": 1 - dropout["rate"]})] if rescaled else [])]
 
 
 def image_layers(arguments: Plain) -> list[tuple[str, Plain]]:
     if "image" not in arguments:
         return []
-    pool, drop = ("MaxPooling2D", arguments["pool"]), arguments["dropout_pooled"]
+    pool, drop = ("MaxPooling2D", arguments["pool"]), drop_layers(arguments["dropout_pooled"], arguments["rescaled"])
     blocks = [[*(("Conv2D", given) for given in block), pool] for block in arguments["blocks"]]
-    ends = [("Flatten", {}), *([("Dropout", drop)] if drop else [])]
-    return [("Reshape", arguments["image"]), *[layer for block in blocks for layer in block], *ends]
+    return [("Reshape", arguments["image"]), *[layer for block in blocks for layer in block], ("Flatten", {}), *drop]
 
 
 def network(arguments: Plain, inputs: int) -> Any:

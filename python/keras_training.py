@@ -103,7 +103,7 @@ def traced(model: Any, seen: Plain, x: Any, y: Any) -> Plain:
     """One update by train_on_batch of a model that runs eagerly, and what it was given and computed.
 
     x: (rows, p); y: (rows,); seen: what `heard` fills. Without activations where the model has layers that are neither
-    dense nor dropout.
+    dense, dropout nor its scaling.
     """
     import keras
 
@@ -142,13 +142,14 @@ def activations_of(model: Any, x: Any) -> Plain:
     """What each dense layer hands on in training, dropout included, with the masks that the next update draws."""
     import keras
 
-    kinds = (keras.layers.Dense, keras.layers.Dropout)
+    dropping = (keras.layers.Dropout, keras.layers.Rescaling)
+    kinds = (keras.layers.Dense, *dropping)
     if not all(isinstance(layer, kinds) for layer in model.layers):
         return {}
     found: list[Any] = []
     with masks_kept(model):
         for layer in model.layers:
-            if isinstance(layer, keras.layers.Dropout):
+            if isinstance(layer, dropping):
                 x = layer(x, training=True)
                 if found:  # dropout of the inputs is no layer's activation
                     found[-1] = copied(x)

@@ -121,6 +121,10 @@ gaps_mlp <- function(spec, options) {
     gap("learning_rate_decay", identical(as.numeric(option(spec, "learning_rate_decay", 0)), 0), decay),
     gap("beta1", FALSE, adam), gap("beta2", FALSE, adam),
     gap("rho", ada, "H2O's ADADELTA alone takes it"), gap("epsilon", ada, "H2O's ADADELTA alone takes it"),
+    gap(
+      "dropout_scaling", option(spec, "dropout", 0) == 0 || identical(spec$dropout_scaling, "at-prediction"),
+      "H2O multiplies hidden outputs by the share kept when it predicts (hex/deeplearning/Neurons.java)"
+    ),
     gap("l2", option(spec, "l2", 0) == 0, "H2O penalises the biases as well"),
     gap("batch_size", option(spec, "batch_size", 1) == 1, "H2O updates after every row, whatever mini_batch_size says"),
     gap("order", FALSE, "H2O shuffles by itself; h2o_row_order.R tells how"),

@@ -24,6 +24,14 @@ rows_mlp <- function(model, arguments, room) {
         asked = list(object = "model", rate = alike(unname(rates)))
       )
     },
+    if ("Rescaling" %in% kinds) {
+      asked <- Filter(function(each) each$fn == "keras3::layer_rescaling", layers_of(arguments))
+      scales <- vapply(asked, function(each) each$arguments$scale, numeric(1))
+      made(
+        "keras3::layer_rescaling", keras3::layer_rescaling, model$layers[kinds == "Rescaling"],
+        asked = list(object = "model", scale = alike(scales))
+      )
+    },
     made(
       "keras3::layer_dense, output", keras3::layer_dense, dense[length(dense)],
       asked = c(list(object = "model"), written(arguments$output)), choices = words,

@@ -41,6 +41,7 @@ arguments_mlp <- function(spec, options) {
   ), merged, room_for(optimizer, images))
   list(
     hidden = as.integer(unlist(spec$hidden)), dense = arguments$dense, dropout = drop_rate(spec, "dropout"),
+    rescaled = identical(option(spec, "dropout_scaling"), "at-prediction"),
     image = if (images) image_arguments(spec, arguments$convolution),
     # The first of the dense arguments is the hidden layers' activation.
     output = c(list(units = 1L + softmax, activation = option(spec, "output", "sigmoid")), arguments$dense[-1]),
@@ -158,7 +159,12 @@ gaps_mlp <- function(spec) {
 # Functions and their arguments in the order in which the layers are made.
 layers_of <- function(arguments) {
   layer <- function(fn, given = list()) list(fn = paste0("keras3::layer_", fn), arguments = given)
-  drop <- function(given) if (length(given)) list(layer("dropout", given))
+  # Keras divides what it keeps by the share kept; multiplied by it always, outputs are smaller at prediction.
+  drop <- function(given) {
+    if (length(given)) {
+      c(list(layer("dropout", given)), if (arguments$rescaled) list(layer("rescaling", list(scale = 1 - given$rate))))
+    }
+  }
   image <- arguments$image
   c(
     if (!is.null(image)) {

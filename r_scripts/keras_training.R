@@ -121,7 +121,7 @@ hear <- function(model) {
 # the model has layers of other kinds.
 activations_of <- function(model, x) {
   kinds <- vapply(model$layers, class_name, "")
-  if (!all(kinds %in% c("Dense", "Dropout"))) {
+  if (!all(kinds %in% c("Dense", "Dropout", "Rescaling"))) {
     return(NULL)
   }
   states <- lapply(model$layers[kinds == "Dropout"], function(layer) layer$seed_generator$state)

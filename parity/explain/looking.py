@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.compare.behaviour import BEHAVIOURS
 from parity.explain.digits import digits_of_coefficients
+from parity.explain.dropping import dropout_scaling
 from parity.explain.reading import Read
 from parity.explain.screened import aliased_columns, screened_columns
 from parity.explain.starting import output_layer, start
@@ -44,6 +45,7 @@ def measured(
     found: list[Difference | None] = [_cut(case, seen, largest_f1)]
     if isinstance(case.spec, MLP):
         found += [start(case, seen, "weights"), start(case, seen, "biases"), output_layer(case, seen)]
+        found.append(dropout_scaling(case, seen))
         found += [constant_columns(case, seen, reads), batch_size(case, seen)]
         found += [epochs_done(case, seen), precision(case, seen)]
     if isinstance(case.spec, Leekasso):

@@ -109,6 +109,9 @@ class MLP:
     "One logistic unit or two softmax units."
     dropout: float | None = None
     "Share of each hidden layer's units that is dropped in training."
+    dropout_scaling: Literal["in-training", "at-prediction"] | None = None
+    """Where outputs of layers with dropout are made alike on average: those that are kept are divided by the share kept
+    in training, or all are multiplied by it at prediction."""
     loss: Literal["cross-entropy"] | None = None
     optimizer: Literal["adam", "sgd", "rmsprop", "adadelta"] | None = None
     learning_rate: float | None = None
@@ -195,6 +198,8 @@ def aligned_network(spec: MLP) -> MLP:
     pinned: dict[str, Any] = {
         "output": "softmax",
         "dropout": 0.0,
+        # Every engine that drops units can do this; H2O can do no other.
+        **({"dropout_scaling": "at-prediction"} if spec.dropout else {}),
         "loss": "cross-entropy",
         "optimizer": optimizer,
         **RATES[optimizer],
