@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,7 @@ IMAGE = CNN(
     l2=0.1,
     dropout=0.5,
     dropout_pooled=0.25,
+    dropout_scaling="at-prediction",
     precision="float64",
 )
 "8 x 8 pixels become 7 x 7, 6 x 6, 3 x 3, 2 x 2 and one."
@@ -50,9 +52,24 @@ def started(data: dict) -> dict:
     options = {"initial_weights": {"weights": weights, "biases": biases}, "weights": True}
     answer = load_engine("keras").fit(plain(still), data["train"], data["test"], options)
     hidden = np.tanh(data["test"]["x"] @ weights[0] + biases[0])
-    expected = 1 / (1 + np.exp(-(hidden @ weights[1] + biases[1])[:, 0]))
     kept = np.abs(answer["parameters"]["weights"][0] - weights[0]).max()
-    return {"gap": float(np.abs(answer["probability"] - expected).max()), "kept": float(kept)}
+    dropping = {
+        place: load_engine("keras").fit(
+            plain(replace(still, dropout=0.25, dropout_scaling=place)), data["train"], data["test"], options
+        )
+        for place in (None, "in-training", "at-prediction")
+    }
+
+    def gap(answer: dict, factor: float) -> float:
+        expected = 1 / (1 + np.exp(-(factor * hidden @ weights[1] + biases[1])[:, 0]))
+        return float(np.abs(answer["probability"] - expected).max())
+
+    return {
+        "gap": gap(answer, 1),
+        "kept": float(kept),
+        "scaled in training": max(gap(dropping[place], 1) for place in (None, "in-training")),
+        "scaled at prediction": gap(dropping["at-prediction"], 0.75),
+    }
 
 
 def refusal(engine, overrides: dict) -> str:

@@ -209,6 +209,11 @@ def main() -> None:
                 "adam": pair(engine, adam, 20, (7, 8)),
                 "sgd": pair(engine, MLP(**SMALL, optimizer="sgd", batch_size=1, **falling), 20),
                 "remainder": pair(engine, MLP(**SMALL, optimizer="adam", dropout=0.2, output="softmax"), 40),
+                "scaled at prediction": pair(
+                    engine,
+                    MLP(**SMALL, optimizer="adam", batch_size=1, dropout=0.4, dropout_scaling="at-prediction"),
+                    20,
+                ),
                 "below a batch": pair(engine, MLP(**SMALL, optimizer="rmsprop"), 20),
                 "as it stands": pair(engine, MLP(**SMALL, optimizer="adadelta", batch_size=3, order="given"), 20),
                 "float64": pair(engine, MLP(**SMALL, optimizer="adam", batch_size=1, precision="float64"), 20),

@@ -255,6 +255,9 @@ def test_printed_code_is_what_an_aligned_fit_does(options):
 
 def test_what_h2o_cannot_do_is_listed():
     assert gaps(SMALL) == ["order", "init"]
+    dropping = replace(SMALL, dropout=0.5)
+    assert gaps(replace(dropping, dropout_scaling="in-training")) == ["dropout_scaling", "order", "init"]
+    assert gaps(replace(dropping, dropout_scaling="at-prediction")) == ["order", "init"]
     assert gaps(replace(SMALL, nesterov=True, momentum=0.9, precision="float64", output="sigmoid")) == [
         "output",
         "nesterov",

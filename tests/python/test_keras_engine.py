@@ -88,6 +88,11 @@ def test_a_network_that_does_not_learn_predicts_what_numpy_does_from_the_initial
     assert facts["started"]["kept"] < FLOAT32
 
 
+def test_outputs_of_layers_with_dropout_are_scaled_where_they_are_asked_to_be(facts):
+    assert facts["started"]["scaled in training"] < FLOAT32
+    assert facts["started"]["scaled at prediction"] < FLOAT32
+
+
 def test_overrides_reach_the_function_that_takes_them(facts):
     assert facts["overridden"]["optimizer"] == "SGD"
     assert facts["overridden"]["learning_rate"] == 0.125
@@ -120,6 +125,7 @@ def test_defaults_have_a_row_for_every_parameter_of_every_function_in_the_order_
     network.insert(3, "Dropout")
     assert orders["pinned"] == [*network, "Adam", "InverseTimeDecay", *ends]
     image = ["Reshape", "Conv2D", "MaxPooling2D", "Flatten"]
+    network.insert(4, "Rescaling")
     network[2:2], network[-1:] = image, ["Zeros", "L2", "compile"]
     assert [name for name in orders["image"] if name != "Zeros"] == [
         *[name for name in network if name != "Zeros"],
@@ -186,6 +192,7 @@ def test_defaults_tell_a_schedule_a_penalty_and_an_image_from_the_objects_in_for
     assert (convolution["padding"]["given"], convolution["padding"]["effective"]) == (False, "valid")
     assert convolution["strides"]["override"] and not convolution["filters"]["override"]
     assert table(tables["image"], "Dropout")["rate"]["asked"] == [0.25, 0.5]
+    assert table(tables["image"], "Rescaling")["scale"]["asked"] == [0.75, 0.5]
     assert rows["x"]["effective"] == "float64 array"
 
 

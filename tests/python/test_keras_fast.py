@@ -38,7 +38,17 @@ def facts() -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-CASES = ["adam", "sgd", "remainder", "below a batch", "as it stands", "float64", "given start", "filled up"]
+CASES = [
+    "adam",
+    "sgd",
+    "remainder",
+    "scaled at prediction",
+    "below a batch",
+    "as it stands",
+    "float64",
+    "given start",
+    "filled up",
+]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -80,6 +80,25 @@ test_that("a compiled fit with an order of rows ends where the chain of its upda
   expect_true(any(chain[[2]]$activations[[1]] == 0))
 })
 
+test_that("outputs of layers with dropout are scaled down at prediction where that is asked for", {
+  start <- list(
+    weights = list(matrix(c(0.4, -0.3, 0.2, 0.1, -0.5, 0.3, 0.6, -0.2, 0.5, 0.1), 5), matrix(c(0.7, -0.9), 2)),
+    biases = list(c(0.1, -0.2), 0.3)
+  )
+  predicted <- function(...) {
+    still <- mlp(hidden = 2L, dropout = 0.25, optimizer = "sgd", learning_rate = 0, precision = "float64", ...)
+    keras$fit(still, train, train, list(initial_weights = start))$probability
+  }
+  hidden <- tanh(sweep(train$x %*% start$weights[[1]], 2, start$biases[[1]], `+`))
+  expected <- function(factor) as.numeric(stats::plogis(factor * hidden %*% start$weights[[2]] + 0.3))
+  expect_equal(as.numeric(predicted()), expected(1), tolerance = 1e-9)
+  expect_equal(as.numeric(predicted(dropout_scaling = "at-prediction")), expected(0.75), tolerance = 1e-9)
+  spec <- mlp(dropout = 0.25, dropout_scaling = "at-prediction")
+  expect_match(keras$translate(spec, list())$code, "keras3::layer_rescaling(scale = 0.75)", fixed = TRUE)
+  rows <- keras$defaults(spec, train, list())
+  expect_identical(rows_of(rows, "keras3::layer_rescaling")$scale$asked, 0.75)
+})
+
 test_that("a fit that leaves the float type open is the same before and after one of float64", {
   fitted <- function(...) keras$fit(mlp(...), train, train, list(seed = 1L))
   before <- fitted()
