@@ -80,6 +80,8 @@ class Findings:
     scatter: Mapping[End, float] = dataclasses.field(default_factory=dict)
     """Of sides that do not repeat themselves: standard deviation of the accuracy of one draw over fits with equal rows
     and seed. No switch can close what lies within it."""
+    said: tuple[str, ...] = ()
+    "What a framework says of fits with all live differences switched, and not as shipped."
     smallest: Smallest | None = None
     failed: tuple[str, ...] = ()
     seen: tuple[Seen, ...] = ()

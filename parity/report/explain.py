@@ -33,6 +33,9 @@ KINDS = {
 }
 "The verdict of two sides that nobody has explained."
 
+FEWEST = 1 + math.ceil(-math.log2(NO_CHANCE))
+"The p-value of n equal signs is 2 / 2^n: fewer draws cannot reach the level at which a cause is named."
+
 STAGES = {
     "complete": "",
     "budget": "the budget ended before {missing}; the same command with a larger --budget goes on from here",
@@ -86,7 +89,8 @@ def _explanation(each: Explained, study: Study) -> Plain:
             {"first": i.first, "second": i.second, "accuracy": asdict(i.accuracy)} for i in found.interactions
         ],
         "shared_draws": found.shared,
-        "remainder": _remainder(each),
+        "said": list(found.said),
+        "remainder": _remainder(each, study),
         "scatter": {end: found.scatter.get(end) for end in ENDS},
         "recipe": list(each.recipes),
         "rerun": rerun_of(each, study),
@@ -157,7 +161,7 @@ def _measured(found: Measured | None) -> Plain | None:
     }
 
 
-def _remainder(each: Explained) -> Plain | None:
+def _remainder(each: Explained, study: Study) -> Plain | None:
     found = each.findings
     if found.remainder is None:
         return None
@@ -168,7 +172,9 @@ def _remainder(each: Explained) -> Plain | None:
         command = "lockstep" if case.spec.family == "mlp" else "solvers"
         pair = [case.left.engine.reference, case.right.engine.reference]
         draw = _furthest(found)
-        look = shlex.join(["parity", command, *pair, "--method", case.method, "--n", str(each.n), "--draw", str(draw)])
+        where = ["--study", study.reference] if study.reference else []
+        words = [*pair, "--method", case.method, *where, "--n", str(each.n), "--draw", str(draw)]
+        look = shlex.join(["parity", command, *words])
     told = _measured(found.remainder)
     assert told is not None
     return {**told, "look": look}
@@ -221,7 +227,8 @@ def sentence(each: Explained) -> str:
     if not base.apart_in_accuracy and together.level > EXACT:
         if base.level is Level.EQUIVALENT:
             return f"{left} and {right} are equivalent at the margin {at} (gap {gap}), so no cause is named."
-        by_chance = f"gap {gap}; p = {base.chance:.2g}, and a cause is named below {NO_CHANCE}"
+        takes = f", which takes {FEWEST} draws" if found.draws < FEWEST else ""
+        by_chance = f"{ahead} ahead by {gap}; p = {base.chance:.2g}, and a cause is named below {NO_CHANCE}{takes}"
         return f"{left} and {right} are not told apart by these draws {at} ({by_chance})."
     known = found.live
     strongest = f"; the largest share is that of '{known[0].name}'" if known and known[0].share else ""

@@ -103,12 +103,14 @@ def _steps(e: Plain, draws: int) -> Iterator[str]:
     if e["remainder"]:
         look = code(e["remainder"]["look"]) if e["remainder"]["look"] else "–"
         rows.append(["unexplained", *["–"] * 2, _effect(e["remainder"], draws), *["–"] * 3, look])
+    if rest := words.not_shared(e):
+        rows.append(["not shared out", *["–"] * 2, words.signed(rest), *["–"] * 4])
     rows.append([f"**{right}**", *["–"] * 2, f"**{words.accuracy(e['base']['right'])}**", *["–"] * 4])
     yield from _table(head, rows)
     marked = " ● is one of the fewest switches that close the gap." if any(d["in_smallest"] for d in live) else ""
     yield from (f"In brackets {words.PERCENT} intervals over draws.{marked}", "")
-    if scatters := words.scatter_words(e):
-        yield from (escaped(scatters), "")
+    if beside := words.beside_words(e):
+        yield from (escaped(beside), "")
 
 
 def _effect(measure: Plain | None, draws: int) -> str:

@@ -92,8 +92,8 @@ def _block(e: Plain, width: int) -> None:
     if each := e.get("remainder"):
         told = words.effect_words(each["accuracy"], words.draws_of(e))
         paragraph("unexplained", told + (f"; look next at: {each['look']}" if each["look"] else ""), width)
-    if scatters := words.scatter_words(e):
-        paragraph("scatter", scatters, width)
+    if beside := words.beside_words(e):
+        paragraph("note", beside, width)
     for k, each in enumerate(e["interactions"]):
         paragraph("" if k else "together", words.interaction_words(each, words.draws_of(e)), width)
     if e["interactions"]:

@@ -44,6 +44,9 @@ FOUND = {
 PERCENT = f"{100 * INTERVAL:.0f} %"
 "Level of every interval that is shown."
 
+NOTHING = 5e-5
+"What would be printed as 0.0000."
+
 SMALLEST_P = 0.001
 "A smaller p-value is written as being smaller: its digits say nothing more."
 
@@ -256,6 +259,18 @@ def scatter_words(explanation: Plain) -> str:
     return f"{'; '.join(told)}. No switch can close what lies within that." if told else ""
 
 
+def beside_words(explanation: Plain) -> str:
+    """What else is to be known of shares and of what is left; empty where nothing is."""
+    shared, draws = explanation.get("shared_draws"), draws_of(explanation)
+    over = ""
+    if shared is not None and shared < draws:
+        over = (
+            f"Shares are over {shared:,} of {counted(draws, 'draw')}: the others lack a fit under some set of switches."
+        )
+    said = [stopped(text) for text in explanation.get("said") or []]
+    return " ".join(text for text in (scatter_words(explanation), over, *said) if text)
+
+
 def switched_words(difference: Plain, explanation: Plain) -> str:
     """On which engine a difference was switched, and how; empty where it was not."""
     end = difference["switched"]
@@ -306,9 +321,22 @@ def share_rows(group: Sequence[Plain], names: Iterable[str]) -> list[list[str]]:
         rows.append([name, *cells])
     left = [signed(e["remainder"]["accuracy"]["mean"]) if e.get("remainder") else "–" for e in fitted]
     rows.append(["unexplained", *left])
+    rest = [not_shared(e) for e in fitted]
+    if any(rest):
+        rows.append(["not shared out", *(signed(each) if each else "–" for each in rest)])
     rows.append(["gap", *(signed(e["base"]["gap"]["mean"]) for e in fitted)])
     rows.append(["all switched", *(_closes(e.get("all_switched")) for e in fitted)])
     return rows
+
+
+def not_shared(e: Plain) -> float:
+    """What of the gap is neither a share nor left: shares may be of fewer draws than the gap is."""
+    found = [d["share"] for d in e["differences"] if d["share"]]
+    if not found or not e.get("remainder"):
+        return 0.0
+    told = sum(each["accuracy"]["mean"] for each in found) + e["remainder"]["accuracy"]["mean"]
+    rest = float(e["base"]["gap"]["mean"] - told)
+    return rest if abs(rest) >= NOTHING else 0.0
 
 
 def _closes(close: Plain | None) -> str:
