@@ -76,8 +76,8 @@ def recipes(bench: Bench, found: Findings, folder: Path) -> list[Plain]:
 
     The switches are those of the smallest set that closes the gap, or all live ones where there is none, as far as they
     take at that end. folder: where the code and its rows are written, and where it is run. Each is {"end", "language",
-    "title", "code", "draw", "accuracy", "target", "treated", "verified", "note", "files"}; accuracy is None where the
-    code gave none, and the note says why.
+    "title", "code", "draw", "accuracy", "target", "treated", "shipped", "changed_there", "verified", "note", "files"};
+    accuracy is None where the code gave none, and the note says why.
     """
     plans = [plan for end in ENDS if (plan := _plan(found, end)) is not None]
     if not plans or not found.seen:
@@ -180,6 +180,7 @@ def _recipe(bench: Bench, plan: _Plan, treated: _Treated, asked: _Asked, made: _
         **_named(bench, plan, asked.seen.draw.index),
         "target": bench.fitted(yours).accuracy,
         "treated": bench.fitted(own).accuracy,
+        "shipped": bench.fitted(asked.seen.fitted[plan.end]).accuracy,
         "code": made.code,
         "accuracy": accuracy,
         "verified": verified,
@@ -194,6 +195,7 @@ def _named(bench: Bench, plan: _Plan, draw: int) -> Plain:
     return {
         **{"end": plan.end, "language": one.engine.language, "title": f"make {one.name} agree with {two.name}"},
         **{"code": "", "draw": draw, "accuracy": None, "target": None, "treated": None},
+        **{"shipped": None, "changed_there": [name for name, _ in plan.others]},
         **{"verified": False, "note": "", "files": []},
     }
 

@@ -281,7 +281,11 @@ def recipe_words(recipe: Plain, explanation: Plain) -> str:
     """What the code of a recipe gives, and whether it was run."""
     towards = explanation["left" if recipe["end"] == "right" else "right"]
     promised = f"On draw {recipe['draw']} it gives accuracy {accuracy(recipe['accuracy'])}"
-    against = f"{towards} has {accuracy(recipe['target'])}"
+    if recipe.get("shipped") is not None:
+        promised += f" ({accuracy(recipe['shipped'])} as shipped)"
+    there = listed([f"'{name}'" for name in recipe.get("changed_there") or ()])
+    which = f", with {there} changed there," if recipe.get("changed_there") else ""
+    against = f"{towards}{which} has {accuracy(recipe['target'])}"
     if recipe["verified"]:
         return f"{promised}; {against}. It was run as it stands here before it was shown."
     return f"It was not verified. {promised}; {against}." if recipe["accuracy"] is not None else "It was not verified."
