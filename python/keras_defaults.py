@@ -9,7 +9,7 @@ from typing import Any
 from parity.engines.contract import Plain, beside
 
 native, watched = beside(__file__, "native_calls"), beside(__file__, "keras_first_batch")
-networks = beside(__file__, "keras_network")
+layers = beside(__file__, "keras_layers")
 FIRST_BATCH = "the first batch that {} hands to {}_step"
 CALLBACKS = "what {} tells its callbacks"
 ABSENT = object()
@@ -30,12 +30,8 @@ def rows_of(model: Any, arguments: Plain, room: Plain) -> list[Plain]:
     layer = keras.layers.Dense
     if hidden:
         rows += made("Dense", layer, hidden, asked=alike(dense), choices=choices(layer), override=room["dense"])
-    if drops := of_class(model, "Dropout"):
-        asked = [given for name, given in networks.layers_of(arguments) if name == "Dropout"]
-        rows += made("Dropout", keras.layers.Dropout, drops, asked=alike(asked))
-    if scales := of_class(model, "Rescaling"):
-        asked = [given for name, given in networks.layers_of(arguments) if name == "Rescaling"]
-        rows += made("Rescaling", keras.layers.Rescaling, scales, asked=alike(asked))
+    for name in ("Dropout", "Rescaling"):
+        rows += rows_of_layers(model, arguments, name) if of_class(model, name) else []
     free = room["dense"] - {"activation"}
     rows += made("Dense, output", layer, [output], asked=last, choices=choices(layer), override=free)
     rows += rows_of_objects([*of_class(model, "Conv2D"), *hidden, output], arguments["penalty"])
@@ -66,11 +62,18 @@ def rows_of_image(model: Any, arguments: Plain, room: Plain) -> list[Plain]:
         return []
     rows: list[Plain] = []
     for name in ("Reshape", "Conv2D", "MaxPooling2D", "Flatten"):
-        asked = [native.printable(given) for each, given in networks.layers_of(arguments) if each == name]
         known = {"choices": choices(keras.layers.Conv2D), "override": room["dense"] | room["convolution"]}
         more = known if name == "Conv2D" else {}
-        rows += made(name, getattr(keras.layers, name), of_class(model, name), asked=alike(asked), **more)
+        rows += rows_of_layers(model, arguments, name, **more)
     return rows
+
+
+def rows_of_layers(model: Any, arguments: Plain, name: str, **more: Any) -> list[Plain]:
+    """The one table of all layers of a class. more: as of `made`."""
+    import keras
+
+    asked = [native.printable(given) for each, given in layers.layers_of(arguments) if each == name]
+    return made(name, getattr(keras.layers, name), of_class(model, name), asked=alike(asked), **more)
 
 
 def rows_of_optimizer(optimizer: Any, rates: Plain, schedule: Plain, room: set[str]) -> list[Plain]:

@@ -39,7 +39,7 @@ def translate(spec: Plain, options: Plain) -> Plain:
     Keras is imported only to check overrides and to look up compile's own optimizer where arguments are meant for it.
     """
     arguments = nets.arguments_mlp(spec, options)
-    layers = nets.layers_of(arguments)
+    layers = beside(__file__, "keras_layers").layers_of(arguments)
     optimizer, rates = arguments["optimizer"]
     named = f"optimizer={native.call_code(f'keras.optimizers.{optimizer}', rates)}" if optimizer else ""
     seed = nets.seed_of(options)

@@ -10,6 +10,7 @@ from typing import Any
 from parity.engines.contract import Plain, beside, option
 
 native, replaced = beside(__file__, "native_calls"), beside(__file__, "keras_overrides")
+layers = beside(__file__, "keras_layers")
 OUTPUTS = {"sigmoid": (1, "binary_crossentropy"), "softmax": (2, "sparse_categorical_crossentropy")}
 "Units and loss of the output layer by its activation."
 
@@ -132,28 +133,6 @@ def gaps(spec: Plain) -> list[Plain]:
     )
 
 
-def layers_of(arguments: Plain) -> list[tuple[str, Plain]]:
-    """Layers in the order in which they are made: each draws its seeds when it is made, so that the order counts."""
-    *hidden, output = [("Dense", dense) for dense in arguments["dense"]]
-    drop = drop_layers(arguments["dropout"], arguments["rescaled"])
-    return [*image_layers(arguments), *[layer for dense in hidden for layer in (dense, *drop)], output]
-
-
-def drop_layers(dropout: Plain, rescaled: bool) -> list[tuple[str, Plain]]:
-    """Keras divides what it keeps by the share kept; multiplied by it always, outputs are smaller at prediction."""
-    if not dropout:
-        return []
-    return [("Dropout", dropout), *([("Rescaling", {"scale": 1 - dropout["rate"]})] if rescaled else [])]
-
-
-def image_layers(arguments: Plain) -> list[tuple[str, Plain]]:
-    if "image" not in arguments:
-        return []
-    pool, drop = ("MaxPooling2D", arguments["pool"]), drop_layers(arguments["dropout_pooled"], arguments["rescaled"])
-    blocks = [[*(("Conv2D", given) for given in block), pool] for block in arguments["blocks"]]
-    return [("Reshape", arguments["image"]), *[layer for block in blocks for layer in block], ("Flatten", {}), *drop]
-
-
 def network(arguments: Plain, inputs: int) -> Any:
     """The compiled network for (n, inputs) rows, as it starts. ValueError where they are no image of its shape."""
     import keras
@@ -164,7 +143,9 @@ def network(arguments: Plain, inputs: int) -> Any:
         if rows * columns != inputs:
             raise ValueError(f"{inputs} features are no image of {rows} x {columns}; it has {rows * columns}")
     names = {"keras": keras, "numpy": numpy}
-    made = [getattr(keras.layers, name)(**native.evaluated(given, names)) for name, given in layers_of(arguments)]
+    made = [
+        getattr(keras.layers, name)(**native.evaluated(given, names)) for name, given in layers.layers_of(arguments)
+    ]
     model = keras.Sequential([keras.layers.Input((inputs,)), *made])
     name, rates = arguments["optimizer"]
     optimizer = {"optimizer": getattr(keras.optimizers, name)(**native.evaluated(rates, names))} if name else {}

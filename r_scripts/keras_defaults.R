@@ -13,25 +13,11 @@ rows_mlp <- function(model, arguments, room) {
   compiled <- c(list(object = "model"), if (optimizer$is_asked) list(optimizer = optimizer$fn), arguments$compile)
   c(
     rows_of_sequential(model),
-    rows_of_image(model$layers, kinds, arguments, union(room$dense, room$convolution)),
+    rows_of_layers(image_classes, model$layers, kinds, arguments, union(room$dense, room$convolution)),
     if (length(hidden)) {
       made(label, keras3::layer_dense, hidden, asked = written(asked), choices = words, override = room$dense)
     },
-    if ("Dropout" %in% kinds) {
-      rates <- unlist(c(arguments$image$dropout_pooled, if (length(hidden)) arguments$dropout))
-      made(
-        "keras3::layer_dropout", keras3::layer_dropout, model$layers[kinds == "Dropout"],
-        asked = list(object = "model", rate = alike(unname(rates)))
-      )
-    },
-    if ("Rescaling" %in% kinds) {
-      asked <- Filter(function(each) each$fn == "keras3::layer_rescaling", layers_of(arguments))
-      scales <- vapply(asked, function(each) each$arguments$scale, numeric(1))
-      made(
-        "keras3::layer_rescaling", keras3::layer_rescaling, model$layers[kinds == "Rescaling"],
-        asked = list(object = "model", scale = alike(scales))
-      )
-    },
+    rows_of_layers(dropping_classes, model$layers, kinds, arguments),
     made(
       "keras3::layer_dense, output", keras3::layer_dense, dense[length(dense)],
       asked = c(list(object = "model"), written(arguments$output)), choices = words,
@@ -58,16 +44,19 @@ rows_mlp <- function(model, arguments, room) {
   )
 }
 
-# The layers before the dense ones, where the features are an image; convolutions share one table.
-rows_of_image <- function(layers, kinds, arguments, room) {
-  given <- Filter(function(layer) layer$fn %in% names(image_classes), layers_of(arguments))
+dropping_classes <- c("keras3::layer_dropout" = "Dropout", "keras3::layer_rescaling" = "Rescaling")
+
+# The layers of some classes, by the functions that make them: those of one class share one table. room: of
+# convolutions.
+rows_of_layers <- function(classes, layers, kinds, arguments, room = character()) {
+  given <- Filter(function(layer) layer$fn %in% names(classes), layers_of(arguments))
   functions <- vapply(given, `[[`, "", "fn")
   unlist(lapply(unique(functions), function(fn) {
     each <- lapply(given[functions == fn], `[[`, "arguments")
     asked <- lapply(stats::setNames(nm = names(each[[1]])), function(name) alike(lapply(each, `[[`, name)))
     if ("filters" %in% names(asked)) asked$filters <- unlist(lapply(each, `[[`, "filters"))
     made(
-      fn, keras_function(fn), layers[kinds == image_classes[[fn]]], asked = c(list(object = "model"), written(asked)),
+      fn, keras_function(fn), layers[kinds == classes[[fn]]], asked = c(list(object = "model"), written(asked)),
       choices = if (fn == "keras3::layer_conv_2d") keras_words(keras3::layer_conv_2d) else list(),
       override = if (fn == "keras3::layer_conv_2d") room else character()
     )

@@ -5,7 +5,9 @@ source(Find(file.exists, file.path(c(unlist(lapply(rev(sys.frames()), function(f
   dirname(as.character(c(frame$ofile, if (is.character(frame$file)) frame$file)))
 })), "."), "contract.R")), local = TRUE)
 # Written out: a cell counts for the files whose names stand here.
-for (name in c("keras_precision", "keras_network", "keras_training", "keras_first_batch", "keras_defaults")) {
+for (name in c(
+  "keras_precision", "keras_layers", "keras_network", "keras_training", "keras_first_batch", "keras_defaults"
+)) {
   source(beside(paste0(name, ".R")), local = TRUE)
 }
 

@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,9 +37,9 @@ from parity.run import able
 from parity.spec.models import Mode
 from parity.spec.protocol import Protocol, make_draws
 from parity.spec.study import METHODS, Study
-from parity.study.cells import Cell
 from parity.study.executor import Executor
-from parity.study.store import Result, Store
+from parity.study.store import Store
+from tests.parity.conftest import fitting
 from tests.parity.plant_kinds import SIZES, SLOTS
 from tests.parity.plants import Plant, plants, write
 
@@ -147,11 +147,7 @@ def live_changes(pair: Pair, draws: int, folder: Path) -> list[bool]:
         Store(folder / f"{pair.id}-live.sqlite", writing=True) as store,
         Executor(store, study.data, data, drawn).held() as executor,
     ):
-
-        def fits(cells: Sequence[Cell]) -> Mapping[str, Result]:
-            executor.run(cells)
-            found = {cell.key: store.get(cell.key) for cell in cells}
-            return {key: result for key, result in found.items() if result is not None}
+        fits = fitting(store, executor)
 
         def case(left: Engine) -> Case:
             one, two = (Side(end, each, running[each.id]) for end, each in zip(ENDS, (left, right), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 from parity.compare.probes import alike, same
 from parity.compare.tolerance import ROUNDING
 from parity.probe_data import FORMS, TRAIN, tested
+from parity.spec.intervention import cut_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -223,10 +225,9 @@ def _training(fitted: Result, asked: int) -> Iterator[Behaviour]:
 def _cut(fitted: Result) -> Behaviour:
     """Between which probabilities the label changes."""
     probability, label = fitted.arrays["probability"], fitted.arrays["label"]
-    zeros, ones = probability[label == 0], probability[label == 1]
-    if not zeros.size or not ones.size:
+    low, high = cut_between(probability, label)
+    if math.isinf(low) or math.isinf(high):
         return Behaviour("label cut", "one label for every row", f"every test row is labelled {int(label[0])}")
-    low, high = float(zeros.max()), float(ones.min())
     evidence = f"largest predicted value labelled 0: {low:.6g}; smallest labelled 1: {high:.6g}"
     if low > high:
         return Behaviour("label cut", "no single cut", evidence, (("low", low), ("high", high)))

@@ -218,11 +218,16 @@ def forward(network: Network, x: Floats, rounded: Rounded = _exact) -> Arrays:
     return tuple(found)
 
 
+def scores(network: Network, x: Floats, rounded: Rounded = _exact) -> Floats:
+    """(n, outputs) scores of the output layer, of which its probabilities are made."""
+    *_, (weights, biases) = network.layers
+    below = (x, *forward(network, x, rounded)[:-1])[-1]
+    return np.asarray(below @ weights + biases)
+
+
 def loss(network: Network, x: Floats, y: NDArray[np.int64], l2: float = 0.0) -> float:
     """Mean cross-entropy plus l2/2 |w|^2, computed from the scores: no probability is rounded to 0 or 1 first."""
-    *_, last = network.layers
-    below = (x, *forward(network, x)[:-1])[-1]
-    score = below @ last[0] + last[1]
+    score = scores(network, x)
     penalty = l2 / 2 * sum(float((weights**2).sum()) for weights, _ in network.layers) if l2 else 0.0
     if network.output == "sigmoid":
         return penalty + float(np.logaddexp(0, np.where(y == 1, -score[:, 0], score[:, 0])).mean())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.spec.intervention import LARGEST_F1, Intervention, largest_f1
+from parity.spec.intervention import LARGEST_F1, Intervention, cut_between, largest_f1
 from parity.spec.models import Leekasso, Linear, Specification
 
 Plain = dict[str, Any]
@@ -70,8 +70,7 @@ def _predicted(coefficients: dict[str, float], spec: Leekasso | Linear, test: Pl
 
 def _own_cut(probability: Floats, label: NDArray[Any], threshold: float) -> float:
     """Where labels are cut: at the threshold if they say so, else halfway between the two kinds."""
-    low = float(probability[label == 0].max(initial=-math.inf))
-    high = float(probability[label == 1].min(initial=math.inf))
+    low, high = cut_between(probability, label)
     if low <= threshold < high:
         return threshold
     if not low < high:

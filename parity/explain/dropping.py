@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.starting import start_of
+from parity.compare.reference_network import Network, scores
+from parity.explain.starting import own_start
 from parity.explain.treatment import (
     ENDS,
     Case,
@@ -17,7 +18,6 @@ from parity.explain.treatment import (
     Switch,
     Treatment,
     always,
-    differ,
     measured_difference,
     other,
 )
@@ -58,14 +58,13 @@ def dropout_scaling(case: Case, seen: Sequence[Seen]) -> Difference | None:
     def value(end: End, each: Seen) -> Any:
         return scaled_where(case, each, end, kept)
 
-    if not differ(value, seen[:1]):
-        return None
     found = {end: value(end, seen[0]) for end in ENDS}
-    ways = [
-        Switch(end, f"spec.dropout_scaling = {place}", always(Treatment(spec={"dropout_scaling": place})))
-        for end in ENDS
-        for place in (found[other(end)],)
-    ]
+    if None in found.values() or found["left"] == found["right"]:
+        return None
+    ways = []
+    for end in ENDS:
+        place = found[other(end)]
+        ways.append(Switch(end, f"spec.dropout_scaling = {place}", always(Treatment(spec={"dropout_scaling": place}))))
     words = {end: PLACES[found[end]] for end in ENDS}
     evidence = "predictions of the untrained networks, against those of their weights"
     return measured_difference(case, "dropout scaling", words, MEANING, evidence, ways, value)
@@ -73,14 +72,15 @@ def dropout_scaling(case: Case, seen: Sequence[Seen]) -> Difference | None:
 
 def scaled_where(case: Case, seen: Seen, end: End, kept: float) -> str | None:
     """Where a side scales what it keeps, by what its untrained network predicts; None where that tells nothing."""
-    result = seen.untrained.get(end)
-    start = start_of(result, seen) if result is not None and result.status == "done" else None
-    if result is None or start is None:
+    start = own_start(end, seen)
+    if start is None:
         return None
     assert isinstance(case.spec, MLP)
+    layers = tuple(array for layer in zip(*start, strict=True) for array in layer)
+    network = Network(layers, case.spec.activation, "sigmoid" if layers[-1].shape[-1] == 1 else "softmax")
     train = np.asarray(case.data.x[seen.draw.rows], dtype=np.float64)
     rows = np.asarray(case.data.x[case.draws.test[:TEST_ROWS]], dtype=np.float64)
-    target = result.arrays["probability"][:TEST_ROWS]
+    target = seen.untrained[end].arrays["probability"][:TEST_ROWS]
     told = (target > TOLD[0]) & (target < TOLD[1])
     if told.sum() < FEWEST:
         return None
@@ -89,21 +89,12 @@ def scaled_where(case: Case, seen: Seen, end: End, kept: float) -> str | None:
         place
         for place, factor in (("in-training", 1.0), ("at-prediction", kept))
         for scaling in SCALINGS
-        if np.allclose(
-            _log_odds(scaled(rows[told], train, scaling), start, case.spec.activation, factor),
-            wanted,
-            rtol=CLOSE,
-            atol=CLOSE,
-        )
+        if np.allclose(_log_odds(network, scaled(rows[told], train, scaling), factor), wanted, rtol=CLOSE, atol=CLOSE)
     }
     return fits.pop() if len(fits) == 1 else None
 
 
-def _log_odds(x: Floats, start: tuple[Sequence[Floats], Sequence[Floats]], activation: str, factor: float) -> Floats:
+def _log_odds(network: Network, x: Floats, factor: float) -> Floats:
     """(n,) log odds of class 1 of (n, p) rows, every hidden output multiplied by the factor."""
-    *hidden, output = zip(*start, strict=True)
-    for weights, biases in hidden:
-        linear = x @ weights + biases
-        x = factor * (np.tanh(linear) if activation == "tanh" else np.maximum(linear, 0))
-    linear = x @ output[0] + output[1]
-    return np.asarray(linear[:, -1] - (linear[:, 0] if linear.shape[1] > 1 else 0))
+    score = scores(network, x, lambda outputs: factor * outputs)
+    return np.asarray(score[:, -1] - (score[:, 0] if score.shape[1] > 1 else 0))

@@ -72,11 +72,13 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
         verdicts = _joined(bench, judged, seen, tolerances, ends)
     now = dataclasses.replace(now, verdicts=tuple(verdicts), missing="effects")
     look_ahead([way for v in now.live for way in v.judged.chosen.values()], seen)
-    (thrown,) = bench.run([_thrown(verdicts)], seen)
+    every = _thrown(verdicts)
+    switched = bench.both([(every, each) for each in seen])
+    thrown = bench.paired(switched)
     if thrown.places:
         together = bench.closeness(thrown, tolerances)
         scatter = scattered(bench, seen) if together.level > EXACT else {}
-        said = said_anew(bench, _thrown(verdicts), seen)
+        said = said_anew(bench, seen, switched)
         failed = (*now.failed, *thrown.failed)
         now = dataclasses.replace(now, together=together, scatter=scatter, said=said, failed=failed)
     yield now
@@ -134,14 +136,14 @@ def scattered(bench: Bench, seen: Sequence[Seen]) -> dict[End, float]:
     return found
 
 
-def said_anew(bench: Bench, switches: Collection[Switch], seen: Sequence[Seen]) -> tuple[str, ...]:
-    """What a framework says of fits under these switches that it does not say of any as shipped, and how often.
+def said_anew(bench: Bench, seen: Sequence[Seen], switched: Sequence[Mapping[End, Result | None]]) -> tuple[str, ...]:
+    """What a framework says of switched fits, one pair a draw, that it does not say of any as shipped, and how often.
 
     A solver that falls back on another one says so, and keeps the name that it was asked for.
     """
     before = {end: {line for each in seen for line in _messages(each.fitted.get(end))} for end in ENDS}
     counts: dict[tuple[End, str], int] = {}
-    for pair in bench.both([(switches, each) for each in seen]):
+    for pair in switched:
         for end in ENDS:
             for line in dict.fromkeys(_messages(pair[end])):
                 if line not in before[end]:

@@ -27,7 +27,7 @@ from parity.explain.treatment import (
     measured_difference,
     other,
 )
-from parity.spec.intervention import LARGEST_F1
+from parity.spec.intervention import LARGEST_F1, cut_between
 from parity.spec.models import MLP, Leekasso
 from parity.study.store import Result
 
@@ -56,12 +56,9 @@ def measured(
 # Where labels are cut.
 
 
-def cut_between(fitted: Result) -> tuple[float, float] | None:
+def own_cut(fitted: Result) -> tuple[float, float] | None:
     """Largest predicted value labelled 0 and smallest labelled 1; None where the labels tell no cut."""
-    probability, label = fitted.arrays["probability"], fitted.arrays["label"]
-    zeros, ones = probability[label == 0], probability[label == 1]
-    low = float(zeros.max()) if zeros.size else -math.inf
-    high = float(ones.min()) if ones.size else math.inf
+    low, high = cut_between(fitted.arrays["probability"], fitted.arrays["label"])
     return (low, high) if low <= high else None
 
 
@@ -100,7 +97,7 @@ def cut_rule(fitted: Sequence[Result], largest: Sequence[Result] = ()) -> Any:
     pairs = list(zip(largest[::2], largest[1::2], strict=True))
     if pairs and all(np.array_equal(a.arrays["label"], b.arrays["label"]) for a, b in pairs):
         return LARGEST_F1
-    between = [cut_between(each) for each in fitted]
+    between = [own_cut(each) for each in fitted]
     if any(each is None for each in between):
         return None
     low = max(each[0] for each in between if each is not None)
@@ -129,5 +126,5 @@ def _where(rule: Any) -> str:
 def _cut_words(rule: Any, fitted: Sequence[Result]) -> str:
     if rule is not None:
         return _where(rule)
-    known = [each for each in map(cut_between, fitted) if each is not None]
+    known = [each for each in map(own_cut, fitted) if each is not None]
     return f"between {min(a for a, _ in known):.3g} and {max(b for _, b in known):.3g}, by draw" if known else "no cut"

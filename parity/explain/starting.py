@@ -49,6 +49,12 @@ def start_of(result: Result, seen: Seen) -> tuple[Arrays, Arrays] | None:
     return weights, biases
 
 
+def own_start(end: End, seen: Seen) -> tuple[Arrays, Arrays] | None:
+    """Weights and biases of a side's untrained network, as of `start_of`; None where there is none."""
+    result = seen.untrained.get(end)
+    return start_of(result, seen) if result is not None and result.status == "done" else None
+
+
 def arrays_of(result: Result, kind: str) -> Arrays:
     """The arrays of one kind, input side first."""
     names = sorted((n for n in result.arrays if n.startswith(f"{kind}_")), key=lambda n: int(n.rpartition("_")[2]))
@@ -69,8 +75,7 @@ def start(case: Case, seen: Sequence[Seen], kind: str) -> Difference | None:
     place = 0 if kind == "weights" else 1
 
     def own(end: End, each: Seen) -> Arrays | None:
-        result = each.untrained.get(end)
-        found = start_of(result, each) if result is not None and result.status == "done" else None
+        found = own_start(end, each)
         return None if found is None else found[place]
 
     def value(end: End, each: Seen) -> Any:
@@ -162,8 +167,7 @@ def completed(treatment: Treatment, end: End, seen: Seen) -> Treatment:
         treatment = treatment | Treatment(outside={"selected": tuple(names)} if names is not None else {})
     if not {"weights", "biases"} & set(given):
         return treatment
-    result = seen.untrained.get(end)
-    own = start_of(result, seen) if result is not None and result.status == "done" else None
+    own = own_start(end, seen)
     if own is None:
         return treatment
     units = OUTPUTS.get(treatment.spec.get("output", ""), int(own[0][-1].shape[-1]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parity.explain.aspects import ASPECTS, BY_NAME, Aspect, parts
-from parity.explain.starting import start_of, with_outputs
+from parity.explain.starting import own_start, with_outputs
 from parity.explain.traced import DEEP, Asked, Kind, Shown, can_be_watched, shown
 from parity.explain.training import epochs_done
 from parity.explain.treatment import (
@@ -129,8 +129,7 @@ def _start_value(name: str) -> Value:
     place = list(STARTS).index(name)
 
     def value(end: End, each: Seen) -> Any:
-        result = each.untrained.get(end)
-        found = start_of(result, each) if result is not None and result.status == "done" else None
+        found = own_start(end, each)
         if found is None:
             return None
         first, *later = with_outputs(found[place], 1)

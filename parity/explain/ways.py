@@ -12,8 +12,7 @@ import numpy as np
 from parity.engines.names import tables
 from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, share_told
 from parity.explain.inputs import BACKWARDS, DIVIDED, DIVISOR, STANDARDIZED, STANDING, UNSCALED, Places, Rows
-from parity.explain.starting import start_of as started
-from parity.explain.starting import with_outputs
+from parity.explain.starting import own_start, with_outputs
 from parity.explain.traced import Asked, Shown, shown
 from parity.explain.treatment import ENDS, UNTREATED, Case, End, Seen, Switch, Treatment, always, other
 from parity.explain.updates import Start, constants_of, kind_of, short
@@ -293,8 +292,7 @@ def _start(end: End, own: Shown, kind: str) -> Callable[[Seen], Treatment]:
     start = own.start
 
     def treat(each: Seen) -> Treatment:
-        untrained = each.untrained.get(other(end))
-        found = started(untrained, each) if untrained is not None and untrained.status == "done" else None
+        found = own_start(other(end), each)
         if found is None:
             return UNTREATED
         arrays = found[0] if kind == "weights" else found[1]
@@ -302,8 +300,7 @@ def _start(end: End, own: Shown, kind: str) -> Callable[[Seen], Treatment]:
         if len(told) != len(arrays):
             return UNTREATED
         undone = tuple((array - shift) / factor for array, (factor, shift) in zip(arrays, told, strict=True))
-        own_outputs = each.untrained.get(end)
-        mine = started(own_outputs, each) if own_outputs is not None and own_outputs.status == "done" else None
+        mine = own_start(end, each)
         return Treatment(outside={kind: with_outputs(undone, mine[0][-1].shape[-1]) if mine is not None else undone})
 
     return treat

@@ -13,7 +13,7 @@ from parity.compare.verdict import Comparison, Kind
 from parity.explain.closeness import CLOSED, EXACT, NO_CHANCE, Level
 from parity.explain.treatment import ENDS
 from parity.report.document import SCHEMA, study_part
-from parity.report.explain_words import needed_words
+from parity.report.explain_words import listed, needed_words
 
 if TYPE_CHECKING:
     from parity.compare.equivalence import Paired
@@ -211,7 +211,7 @@ def sentence(each: Explained) -> str:
         lead = f"{left} and {right} predict otherwise {at}, {ahead} ahead by {gap}"
     smallest, together = found.smallest, found.together
     if smallest is not None:
-        which = _listed([f"'{name}'" for name in smallest.names])
+        which = listed([f"'{name}'" for name in smallest.names])
         closed = "leaves nothing but rounding" if smallest.searched.level <= EXACT else "makes them equivalent"
         said = f"{lead}; giving one side the other's {which} {closed}"
         if smallest.fresh is not None:
@@ -256,11 +256,6 @@ def _left(gap: Paired, before: Paired) -> str:
         return f"{mean:.4f}"
     low, high = sorted((round(sign * gap.low, 4) + 0.0, round(sign * gap.high, 4) + 0.0))
     return f"{mean:.4f} [{low:.4f}, {high:.4f}]"
-
-
-def _listed(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _comparison(each: Explained, entry: Plain) -> Comparison:

@@ -103,7 +103,8 @@ def _steps(e: Plain, draws: int) -> Iterator[str]:
     if e["remainder"]:
         look = code(e["remainder"]["look"]) if e["remainder"]["look"] else "–"
         rows.append(["unexplained", *["–"] * 2, _effect(e["remainder"], draws), *["–"] * 3, look])
-    if rest := words.not_shared(e):
+    rest = words.not_shared(e) if e["remainder"] else 0.0
+    if rest:
         rows.append(["not shared out", *["–"] * 2, words.signed(rest), *["–"] * 4])
     rows.append([f"**{right}**", *["–"] * 2, f"**{words.accuracy(e['base']['right'])}**", *["–"] * 4])
     yield from _table(head, rows)

@@ -44,8 +44,8 @@ FOUND = {
 PERCENT = f"{100 * INTERVAL:.0f} %"
 "Level of every interval that is shown."
 
-NOTHING = 5e-5
-"What would be printed as 0.0000."
+VISIBLE = 5e-5
+"What is left over is a step of its own from here on: half of the last digit that accuracies are shown with."
 
 SMALLEST_P = 0.001
 "A smaller p-value is written as being smaller: its digits say nothing more."
@@ -325,7 +325,7 @@ def share_rows(group: Sequence[Plain], names: Iterable[str]) -> list[list[str]]:
         rows.append([name, *cells])
     left = [signed(e["remainder"]["accuracy"]["mean"]) if e.get("remainder") else "–" for e in fitted]
     rows.append(["unexplained", *left])
-    rest = [not_shared(e) for e in fitted]
+    rest = [not_shared(e) if e.get("remainder") else 0.0 for e in fitted]
     if any(rest):
         rows.append(["not shared out", *(signed(each) if each else "–" for each in rest)])
     rows.append(["gap", *(signed(e["base"]["gap"]["mean"]) for e in fitted)])
@@ -334,13 +334,10 @@ def share_rows(group: Sequence[Plain], names: Iterable[str]) -> list[list[str]]:
 
 
 def not_shared(e: Plain) -> float:
-    """What of the gap is neither a share nor left: shares may be of fewer draws than the gap is."""
-    found = [d["share"] for d in e["differences"] if d["share"]]
-    if not found or not e.get("remainder"):
-        return 0.0
-    told = sum(each["accuracy"]["mean"] for each in found) + e["remainder"]["accuracy"]["mean"]
-    rest = float(e["base"]["gap"]["mean"] - told)
-    return rest if abs(rest) >= NOTHING else 0.0
+    """What of the gap is neither a share nor left; 0 where it would not be seen. Shares may be of fewer draws."""
+    told = [each["accuracy"]["mean"] for each in (*(d["share"] for d in live(e)), e.get("remainder")) if each]
+    rest = float(e["base"]["right"] - e["base"]["left"] - sum(told))
+    return rest if abs(rest) > VISIBLE else 0.0
 
 
 def _closes(close: Plain | None) -> str:

@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from parity.report.compared import one_line
-from parity.report.explain_words import accuracy, groups, interval, live, signed, statuses
+from parity.report.explain_words import VISIBLE, accuracy, groups, interval, live, not_shared, signed, statuses
 
 Plain = dict[str, Any]
 Span = tuple[float, float]
-
-VISIBLE = 5e-5
-"What is left over is a step of its own from here on: half of the last digit that accuracies are shown with."
 
 NARROWEST = 0.002
 "Accuracy that a scale spans at least: gaps of rounding are not blown up to fill it."
@@ -92,8 +89,8 @@ def waterfall(explanation: Plain, names: Sequence[str] | None = None) -> Waterfa
     if remainder is not None:
         steps.append(_step("unexplained", "remainder", at, remainder["accuracy"], base["draws"]))
         at = steps[-1].end
-    if abs(base["right"] - at) > VISIBLE:
-        steps.append(Step("not shared out", "rest", at, base["right"] - at))
+    if rest := not_shared(explanation):
+        steps.append(Step("not shared out", "rest", at, rest))
     if not known and not names and abs(base["right"] - base["left"]) <= VISIBLE:
         return None
     return Waterfall(

@@ -177,6 +177,12 @@ def largest_f1(probability: Floats, y: NDArray[np.int64]) -> float:
     return float(candidates[int(np.argmax(scores))])
 
 
+def cut_between(probability: Floats, label: NDArray[Any]) -> tuple[float, float]:
+    """Largest predicted value labelled 0 and smallest labelled 1; -inf or inf where there is none."""
+    low, high = probability[label == 0].max(initial=-np.inf), probability[label == 1].min(initial=np.inf)
+    return float(low), float(high)
+
+
 def hash_of(arrays: tuple[NDArray[Any], ...]) -> str:
     """Sha256 of arrays, their shapes and their types."""
     digest = hashlib.sha256()

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,23 @@ from parity.engines.sheet import engine
 from parity.spec.protocol import Draws, Protocol, make_draws
 from parity.spec.study import METHODS
 from parity.study.cells import Cell, cell
-from parity.study.store import Result
+from parity.study.executor import Executor
+from parity.study.store import Result, Store
 
 DIGITS = Source("digits", classes=(0, 1))
 
 of_explain = pytest.mark.skipif(os.environ.get("PARITY_EXPLAIN") != "all", reason="takes minutes: make test-explain")
 "Marks what every change of the explainer has to pass, and no other change needs to wait for."
+
+
+def fitting(store: Store, executor: Executor) -> Callable[[Sequence[Cell]], dict[str, Result]]:
+    """What a bench of explanations asks for fits: results by key, of cells that the store has or the executor fits."""
+
+    def fits(cells: Sequence[Cell]) -> dict[str, Result]:
+        executor.run(cells)
+        return {cell.key: found for cell in cells if (found := store.get(cell.key)) is not None}
+
+    return fits
 
 
 @pytest.fixture(scope="session", autouse=True)

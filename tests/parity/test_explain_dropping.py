@@ -22,7 +22,7 @@ from parity.spec.protocol import make_draws
 from parity.spec.study import preset
 from parity.study.executor import Executor
 from parity.study.store import Result, Store
-from tests.parity.conftest import of_explain
+from tests.parity.conftest import fitting, of_explain
 
 SPEC = MLP(hidden=(6, 5), activation="tanh", epochs=1, dropout=0.4)
 KEPT = 0.6
@@ -92,13 +92,7 @@ def test_h2o_scales_at_prediction_and_keras_can_be_made_to(tmp_path: Path):
         Store(tmp_path / "s.sqlite", writing=True) as store,
         Executor(store, study.data, data, draws).held() as executor,
     ):
-
-        def fits(cells):
-            executor.run(cells)
-            found = {cell.key: store.get(cell.key) for cell in cells}
-            return {key: result for key, result in found.items() if result is not None}
-
-        bench = Bench(case, fits)
+        bench = Bench(case, fitting(store, executor))
         seen = observed(bench, draws.train)
         found = dropout_scaling(case, seen)
         assert found is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,9 @@ from parity.spec.intervention import LARGEST_F1
 from parity.spec.models import MLP, Specification
 from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
-from parity.study.cells import Cell
 from parity.study.executor import Executor
-from parity.study.store import Result, Store
-from tests.parity.conftest import of_explain
+from parity.study.store import Store
+from tests.parity.conftest import fitting, of_explain
 
 Plain = dict[str, Any]
 
@@ -67,10 +66,7 @@ def benches(tmp_path_factory: pytest.TempPathFactory, forgotten_engines: None) -
     data = load(study.data)
     made = make_draws(dataclasses.replace(study.protocol, sizes=(20,), draws=2), data)
     with Store(folder / "s.sqlite", writing=True) as store, Executor(store, study.data, data, made).held() as executor:
-
-        def fits(cells: Sequence[Cell]) -> Mapping[str, Result]:
-            executor.run(cells)
-            return {cell.key: found for cell in cells if (found := store.get(cell.key)) is not None}
+        fits = fitting(store, executor)
 
         def bench(left: str, right: str, spec: Specification = METHODS["leekasso-lm"]) -> Bench:
             sheets = engine(left), engine(right)

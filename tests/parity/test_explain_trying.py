@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +27,9 @@ from parity.explain.trying import tried
 from parity.run import able
 from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
-from parity.study.cells import Cell
 from parity.study.executor import Executor
-from parity.study.store import Result, Store
-from tests.parity.conftest import of_explain
+from parity.study.store import Store
+from tests.parity.conftest import fitting, of_explain
 
 pytestmark = of_explain
 
@@ -117,11 +116,7 @@ def finding(folder: Path, plants: Sequence[tuple[str, Sequence[str]]]) -> Iterat
             Store(folder / "store.sqlite", writing=True) as store,
             Executor(store, study.data, data, draws).held() as executor,
         ):
-
-            def fits(cells: Sequence[Cell]) -> Mapping[str, Result]:
-                executor.run(cells)
-                found = {cell.key: store.get(cell.key) for cell in cells}
-                return {key: result for key, result in found.items() if result is not None}
+            fits = fitting(store, executor)
 
             def find(base: str, method: str, changes: Sequence[str]) -> list[Difference]:
                 left, right = engine(base), engines[base, tuple(changes)]
