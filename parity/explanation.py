@@ -46,6 +46,8 @@ class Explained:
     n: int
     asked: int
     "Draws that were asked for."
+    fresh: int
+    "Further ones, to verify the smallest set on."
     findings: Findings
     status: str
     "complete, budget or interrupted."
@@ -199,7 +201,7 @@ def _of_size(
 
     def explained(found: Findings, status: str) -> Explained:
         spent = time.monotonic() - started, account.inside - inside, account.cells - cells
-        return Explained(case, n, len(searched), found, status, *spent)
+        return Explained(case, n, len(searched), len(fresh), found, status, *spent)
 
     def told(cell: Cell, result: Result) -> None:
         account.inside += result.facts.get("inside", 0.0)

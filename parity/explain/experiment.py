@@ -6,16 +6,17 @@ Every stage is worth something by itself: whoever stops after one has the best a
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from parity.explain.bench import Bench, Pairing, draw_of
-from parity.explain.closeness import CLOSED, EXACT
+from parity.explain.closeness import CLOSED, EXACT, accuracy_gaps
 from parity.explain.found import Findings, Verdict
 from parity.explain.looking import HALF, consistent, measured
 from parity.explain.reading import Read, differences, question_of, read
+from parity.explain.remaining import remaining
+from parity.explain.said import Tried, said_anew
 from parity.explain.shares import alone, shares
 from parity.explain.smallest import smallest, verified_on
 from parity.explain.switching import TRIALS, UNTRAINED, Judged, changes, inert_at, trials_of, verified
@@ -29,9 +30,6 @@ from parity.study.store import Result
 
 SEARCHES = 2
 "Times that more is looked for by trying: what is small shows once what is large is switched."
-
-LINE = 200
-"Characters of a message that are told."
 
 REPEATED = 8
 "Draws on which a side that does not repeat itself is fitted twice."
@@ -78,9 +76,14 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
     if thrown.places:
         together = bench.closeness(thrown, tolerances)
         scatter = scattered(bench, seen) if together.level > EXACT else {}
-        said = said_anew(bench, seen, switched)
+        said = said_anew(bench, seen, [Tried(now.live, place, pair) for place, pair in enumerate(switched)])
         failed = (*now.failed, *thrown.failed)
         now = dataclasses.replace(now, together=together, scatter=scatter, said=said, failed=failed)
+        if not together.closed:
+            gaps = np.abs(accuracy_gaps(thrown.left, thrown.right))
+            furthest = seen[thrown.places[int(gaps.argmax())]]
+            inert = {v.name for v in verdicts if v.status == "inert"}
+            now = dataclasses.replace(now, furthest=furthest, remaining=remaining(bench, every, furthest, inert))
     yield now
     now = dataclasses.replace(alone(bench, now), missing="shares and the smallest set")
     yield now
@@ -134,30 +137,6 @@ def scattered(bench: Bench, seen: Sequence[Seen]) -> dict[End, float]:
         # Each gap is of two fits, so that its variance is twice that of one.
         found[end] = float(np.sqrt(np.mean(np.square(gaps)) / 2))
     return found
-
-
-def said_anew(bench: Bench, seen: Sequence[Seen], switched: Sequence[Mapping[End, Result | None]]) -> tuple[str, ...]:
-    """What a framework says of switched fits, one pair a draw, that it does not say of any as shipped, and how often.
-
-    A solver that falls back on another one says so, and keeps the name that it was asked for.
-    """
-    before = {end: {line for each in seen for line in _messages(each.fitted.get(end))} for end in ENDS}
-    counts: dict[tuple[End, str], int] = {}
-    for pair in switched:
-        for end in ENDS:
-            for line in dict.fromkeys(_messages(pair[end])):
-                if line not in before[end]:
-                    counts[end, line] = counts.get((end, line), 0) + 1
-    return tuple(
-        f"{bench.case.side(end).name} says on {count} of {len(seen)} draws, switched: {line}"
-        for (end, line), count in counts.items()
-    )
-
-
-def _messages(result: Result | None) -> list[str]:
-    """The first line of each message of a fit, without the numbers by which it would be another on every draw."""
-    told = (result.facts.get("messages") or []) if result is not None else []
-    return [re.sub(r"\d[\d.e+-]*", "…", str(each).strip().splitlines()[0])[:LINE] for each in told if str(each).strip()]
 
 
 def _whole(pairing: Pairing) -> Pairing:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from parity.explain.attribution import Effect
 from parity.explain.closeness import EXACT, Closeness
+from parity.explain.remaining import Remaining
 from parity.explain.switching import Judged
 from parity.explain.treatment import End, Seen, Switch
 
@@ -73,6 +74,10 @@ class Findings:
     base: Closeness
     verdicts: tuple[Verdict, ...] = ()
     together: Closeness | None = None
+    furthest: Seen | None = None
+    "Where that does not close the gap: the draw on which it leaves most."
+    remaining: Remaining | None = None
+    "What the first updates there still show to differ."
     remainder: Measured | None = None
     shared: int | None = None
     "Draws that the shares are of: those on which every set of switches could be fitted."
@@ -81,7 +86,7 @@ class Findings:
     """Of sides that do not repeat themselves: standard deviation of the accuracy of one draw over fits with equal rows
     and seed. No switch can close what lies within it."""
     said: tuple[str, ...] = ()
-    "What a framework says of fits with all live differences switched, and not as shipped."
+    "What a framework says of fits with live differences switched, and not of any as shipped."
     smallest: Smallest | None = None
     failed: tuple[str, ...] = ()
     seen: tuple[Seen, ...] = ()

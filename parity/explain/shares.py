@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,10 @@ from parity.explain.attribution import Set, effect, interactions, orders, prefix
 from parity.explain.bench import Bench, Pairing
 from parity.explain.closeness import accuracy_gaps, log_loss_gaps
 from parity.explain.found import Findings, Interaction, Measured, Verdict
-from parity.explain.treatment import ENDS, End, Seen, Switch
+from parity.explain.said import Tried, said_anew
+from parity.explain.treatment import ENDS, End, Seen
 
 Floats = NDArray[np.float64]
-Chosen = Callable[[Set], list[Switch]]
-"The switches of a set of live differences."
-
 ROUNDS = 4
 "Sampled orders of the differences on each draw, in pairs of an order and its reverse."
 
@@ -68,64 +66,69 @@ def alone(bench: Bench, now: Findings) -> Findings:
 
 def shares(bench: Bench, now: Findings) -> Iterator[Findings]:
     """Shapley shares of the gap: exact for few differences, from sampled orders for more, one round after another."""
+    if not now.live:
+        yield now
+    elif len(now.live) <= FEW:
+        yield _exact(bench, now)
+    else:
+        yield from _sampled(bench, now)
+
+
+def _exact(bench: Bench, now: Findings) -> Findings:
+    """From every set of the live differences."""
     live, seen = now.live, now.seen
     players, draws = len(live), len(seen)
-    if not players:
-        yield now
-        return
-    switches = [v.switch for v in live]
+    sets = sets_of(players)
+    tried = _tried(bench, seen, [(_of(live, s), draw) for s in sets for draw in range(draws)])
+    worth = {s: _gaps_of(bench, tried[i * draws : (i + 1) * draws]) for i, s in enumerate(sets)}
+    kinds = [{s: -values[kind] for s, values in worth.items()} for kind in (0, 1)]
+    split = [shapley(kind, players) for kind in kinds]
+    now = dataclasses.replace(now, said=said_anew(bench, seen, tried))
+    return _shared(now, live, split[0], split[1], worth[frozenset(range(players))], interactions(kinds[0], players))
 
-    def of(numbers: Set) -> list[Switch]:
-        return [switches[i] for i in sorted(numbers)]
 
-    if players <= FEW:
-        sets = sets_of(players)
-        worth = {s: gaps(p, draws) for s, p in zip(sets, bench.run([of(s) for s in sets], seen), strict=True)}
-        kinds = [{s: -values[kind] for s, values in worth.items()} for kind in (0, 1)]
-        split = [shapley(kind, players) for kind in kinds]
-        pairs = interactions(kinds[0], players)
-        yield _shared(now, live, split[0], split[1], worth[frozenset(range(players))], pairs)
-        return
+def _sampled(bench: Bench, now: Findings) -> Iterator[Findings]:
+    """From orders of the live differences, another one on every draw and in every round."""
+    live, seen = now.live, now.seen
+    players, draws = len(live), len(seen)
     sums = np.zeros((2, draws, players))
-    ends = bench.run([(), switches], seen)
-    first, last = (gaps(pairing, draws) for pairing in ends)
-    sampled = [orders(players, ROUNDS, seed=each.draw.seed) for each in seen]
+    ends = _tried(bench, seen, [(switched, draw) for switched in ([], live) for draw in range(draws)])
+    first, last = _gaps_of(bench, ends[:draws]), _gaps_of(bench, ends[draws:])
+    walks = [orders(players, ROUNDS, seed=each.draw.seed) for each in seen]
+    tried = ends
     for round_ in range(ROUNDS):
-        walks = [sampled[place][round_] for place in range(draws)]
-        worths = _walked(bench, walks, of, seen)
-        for place, walk in enumerate(walks):
+        # Where a walk begins and where it ends is known.
+        between = [(_of(live, s), draw) for draw, walk in enumerate(walks) for s in prefixes(walk[round_])[1:-1]]
+        found = _tried(bench, seen, between)
+        tried = [*tried, *found]
+        for draw, walk in enumerate(walks):
+            steps = _gaps_of(bench, found[draw * (players - 1) : (draw + 1) * (players - 1)])
             for kind in (0, 1):
-                path = [first[kind][place], *worths[place][kind], last[kind][place]]
-                sums[kind, place] -= shares_of(walk, path)
+                path = [first[kind][draw], *steps[kind], last[kind][draw]]
+                sums[kind, draw] -= shares_of(walk[round_], path)
         means = sums / (round_ + 1)
-        pairs = _pairwise(bench, now, live, means[0], of, first[0]) if round_ == ROUNDS - 1 else {}
-        found = _shared(now, live, means[0], means[1], last, pairs)
-        yield dataclasses.replace(
-            found, missing=f"{ROUNDS - round_ - 1} of {ROUNDS} rounds of shares, the smallest set"
-        )
+        pairs = _pairwise(bench, now, live, means[0], first[0]) if round_ == ROUNDS - 1 else {}
+        missing = f"{ROUNDS - round_ - 1} of {ROUNDS} rounds of shares, the smallest set"
+        now = dataclasses.replace(now, said=said_anew(bench, seen, tried))
+        yield dataclasses.replace(_shared(now, live, means[0], means[1], last, pairs), missing=missing)
 
 
-def _walked(
-    bench: Bench, walks: Sequence[tuple[int, ...]], of: Chosen, seen: Sequence[Seen]
-) -> list[tuple[list[float], list[float]]]:
-    """For each draw the gaps along its own order of switching, without the first and the last."""
-    paths = [[of(s) for s in prefixes(walk)[1:-1]] for walk in walks]
-    results = bench.both([(switches, each) for path, each in zip(paths, seen, strict=True) for switches in path])
-    found, first = [], 0
-    for path in paths:
-        accuracy, loss = gaps(bench.paired(results[first : first + len(path)]), len(path))
-        found.append(([float(v) for v in accuracy], [float(v) for v in loss]))
-        first += len(path)
-    return found
+def _of(live: Sequence[Verdict], numbers: Set) -> list[Verdict]:
+    return [live[i] for i in sorted(numbers)]
+
+
+def _tried(bench: Bench, seen: Sequence[Seen], asked: Sequence[tuple[Sequence[Verdict], int]]) -> list[Tried]:
+    """Both sides with some differences switched on a draw, of each that is asked for; all are fitted at once."""
+    results = bench.both([([v.switch for v in switched], seen[draw]) for switched, draw in asked])
+    return [Tried(switched, draw, pair) for (switched, draw), pair in zip(asked, results, strict=True)]
+
+
+def _gaps_of(bench: Bench, tried: Sequence[Tried]) -> tuple[Floats, Floats]:
+    return gaps(bench.paired([each.results for each in tried]), len(tried))
 
 
 def _pairwise(
-    bench: Bench,
-    now: Findings,
-    live: Sequence[Verdict],
-    shares: Floats,
-    of: Chosen,
-    first: Floats,
+    bench: Bench, now: Findings, live: Sequence[Verdict], shares: Floats, first: Floats
 ) -> dict[tuple[int, int], Floats]:
     """What the strongest differences do two by two beyond each by itself, from the shipped end."""
     with np.errstate(invalid="ignore"):
@@ -133,8 +136,8 @@ def _pairwise(
     strongest = sorted(int(i) for i in np.argsort(-strength)[:STRONGEST])
     couples = list(itertools.combinations(strongest, 2))
     sets: list[Set] = [*(frozenset({i}) for i in strongest), *(frozenset(c) for c in couples)]
-    found = [gaps(p, len(now.seen))[0] for p in bench.run([of(s) for s in sets], now.seen)]
-    worth = dict(zip(sets, found, strict=True))
+    pairings = bench.run([[v.switch for v in _of(live, s)] for s in sets], now.seen)
+    worth = {s: gaps(pairing, len(now.seen))[0] for s, pairing in zip(sets, pairings, strict=True)}
     return {
         (i, j): -(worth[frozenset({i, j})] - worth[frozenset({i})] - worth[frozenset({j})] + first) for i, j in couples
     }

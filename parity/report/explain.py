@@ -65,7 +65,8 @@ def rerun_of(each: Explained, study: Study) -> str:
     case, n = each.case, str(each.n)
     pair = [case.left.engine.reference, case.right.engine.reference]
     words = [*pair, "--method", case.method, "--study", study.reference or study.name, *study.changed]
-    return shlex.join(["parity", "explain", *words, "--n", n, "--draws", str(each.asked)])
+    fresh = [] if each.fresh == each.asked else ["--fresh", str(each.fresh)]
+    return shlex.join(["parity", "explain", *words, "--n", n, "--draws", str(each.asked), *fresh])
 
 
 def _explanation(each: Explained, study: Study) -> Plain:
@@ -91,6 +92,7 @@ def _explanation(each: Explained, study: Study) -> Plain:
         "shared_draws": found.shared,
         "said": list(found.said),
         "remainder": _remainder(each, study),
+        "remaining": None if found.remaining is None else asdict(found.remaining),
         "scatter": {end: found.scatter.get(end) for end in ENDS},
         "recipe": list(each.recipes),
         "rerun": rerun_of(each, study),
@@ -181,7 +183,9 @@ def _remainder(each: Explained, study: Study) -> Plain | None:
 
 
 def _furthest(found: Findings) -> int:
-    """Number of the draw on which the sides are furthest apart as shipped."""
+    """Number of the draw on which the sides are furthest apart, with everything switched where that leaves a gap."""
+    if found.furthest is not None:
+        return found.furthest.draw.index
     if not found.seen:
         return 0
     gaps = [

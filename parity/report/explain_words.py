@@ -259,6 +259,19 @@ def scatter_words(explanation: Plain) -> str:
     return f"{'; '.join(told)}. No switch can close what lies within that." if told else ""
 
 
+def remaining_words(explanation: Plain) -> str:
+    """What the first updates still show with everything switched; empty where they were not looked at."""
+    found = explanation.get("remaining")
+    if not found:
+        return ""
+    where = f"With everything switched the first updates on draw {found['draw']}"
+    if found["parts"]:
+        first, *others = (f"{each['name']} ({each['left']}; {each['right']})" for each in found["parts"])
+        rest = f", then in {listed(others)}" if others else ""
+        return f"{where} still part, first in {first}{rest}."
+    return f"{where} agree in all that both sides show of them: {listed(found['compared'])}."
+
+
 def beside_words(explanation: Plain) -> str:
     """What else is to be known of shares and of what is left; empty where nothing is."""
     shared, draws = explanation.get("shared_draws"), draws_of(explanation)
@@ -268,7 +281,7 @@ def beside_words(explanation: Plain) -> str:
             f"Shares are over {shared:,} of {counted(draws, 'draw')}: the others lack a fit under some set of switches."
         )
     said = [stopped(text) for text in explanation.get("said") or []]
-    return " ".join(text for text in (scatter_words(explanation), over, *said) if text)
+    return " ".join(text for text in (remaining_words(explanation), scatter_words(explanation), over, *said) if text)
 
 
 def switched_words(difference: Plain, explanation: Plain) -> str:

@@ -200,6 +200,10 @@ def many(n: int = 40) -> Plain:
     found[0]["left"] = "a value that takes a whole line " * 6
     found[0]["alone"] = {"left": measure(0.2), "right": measure(-0.1)}
     gap = sum(shares) - 0.02
+    parts = [
+        {"name": "labels", "left": "as they are given", "right": "row 3 with the other label", "evidence": "targets"},
+        {"name": "learning_rate", "left": "0.001", "right": "0.0005", "evidence": "updates against their gradients"},
+    ]
     return explanation(
         n,
         base=closeness("different", 0.7, 0.7 + gap),
@@ -212,6 +216,7 @@ def many(n: int = 40) -> Plain:
             {"first": names[4], "second": names[5], "accuracy": effect(0.01)},
         ],
         remainder={**measure(-0.02), "look": "parity lockstep r-h2o py-keras-jax --method mlp-leek"},
+        remaining={"draw": 7, "compared": ["rows", "labels", "learning_rate"], "parts": parts},
         recipe=[],
     )
 

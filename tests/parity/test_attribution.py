@@ -68,17 +68,28 @@ def test_every_sampled_order_is_followed_by_its_reverse():
     assert sampled == orders(9, 4, seed=1)
 
 
-def test_the_interval_is_scipy_s_percentile_bootstrap():
-    from scipy.stats import bootstrap
+def test_the_interval_is_scipy_s_percentile_bootstrap_at_hesterberg_s_level():
+    from scipy.stats import bootstrap, norm, t
 
     values = np.random.default_rng(3).normal(0.02, 0.05, 20)
-    theirs = bootstrap((values,), np.mean, n_resamples=9999, confidence_level=0.9, method="percentile", rng=0)
+    level = 1 - 2 * norm.cdf(np.sqrt(20 / 19) * t.ppf(0.05, 19))
+    theirs = bootstrap((values,), np.mean, n_resamples=9999, confidence_level=level, method="percentile", rng=0)
 
     found = effect(values)
 
     assert found.low == pytest.approx(theirs.confidence_interval.low, abs=2e-3)
     assert found.high == pytest.approx(theirs.confidence_interval.high, abs=2e-3)
     assert found.mean == pytest.approx(values.mean())
+
+
+@pytest.mark.parametrize("draws", [4, 8, 20])
+def test_the_interval_of_few_draws_holds_the_mean_as_often_as_it_says(draws):
+    samples = np.random.default_rng(draws).normal(0.02, 0.05, (1_000, draws))
+
+    found = [effect(values) for values in samples]
+
+    held = np.mean([each.low <= 0.02 <= each.high for each in found])
+    assert 0.87 <= held <= 0.93, "plain percentiles hold it 76 % of the time with 4 draws, and 85 % with 8"
 
 
 def test_an_effect_that_is_the_same_on_every_draw_has_no_width_and_a_sign_that_draws_make_sure_of():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from parity.explain.closeness import Closeness, Level
 from parity.explain.experiment import scattered
 from parity.explain_command import seconds
 from parity.report.document import SCHEMA_FILE
-from parity.report.explain import sentence
+from parity.report.explain import rerun_of, sentence
 from parity.study.store import Result
 
 Plain = dict[str, Any]
@@ -71,6 +72,14 @@ def test_r_s_glm_and_logistic_regression_part_by_penalty_solver_and_columns_and_
     assert found["smallest"]["fresh"]["level"] in ("equivalent", "identical", "within tolerance")
     assert found["smallest"]["fresh_base"]["gap"]["mean"] > 0.03
     assert r_against_python["comparisons"][0]["verdict"] == "different: explained"
+
+
+def test_a_solver_that_falls_back_is_told_with_the_switches_under_which_it_does(r_against_python):
+    (found,) = r_against_python["explanations"]
+
+    told = [each for each in found["said"] if "lbfgs" in each]
+
+    assert told and "always with 'penalty.strength' and 'solver'," in told[0], found["said"]
 
 
 def test_shares_and_remainder_add_up_to_the_gap_of_the_draws_that_they_are_of(r_against_python):
@@ -146,6 +155,17 @@ def test_what_is_left_of_a_gap_keeps_its_direction(base, left, said):
     ahead, behind = ("two", "one") if base[0] > 0 else ("one", "two")
     assert told.startswith(f"{ahead} is 0.2000 [0.1500, 0.2500] more accurate than {behind} at n = 10")
     assert f"these draws tell no gap any more {said}" in told
+
+
+@pytest.mark.parametrize(("fresh", "words"), [(20, []), (3, ["--fresh", "3"])])
+def test_the_command_that_makes_an_explanation_again_asks_for_the_same_draws(fresh, words):
+    side = SimpleNamespace(engine=SimpleNamespace(reference="py-sklearn"))
+    case = SimpleNamespace(left=side, right=side, method="leekasso-glm")
+    study = SimpleNamespace(reference="leek2017", name="leek2017", changed=())
+
+    command = rerun_of(SimpleNamespace(case=case, n=10, asked=20, fresh=fresh), study)
+
+    assert shlex.split(command)[-(2 + len(words)) :] == ["--draws", "20", *words]
 
 
 ROUNDED = """import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from parity.compare.reference_network import SGD, Adam, Decaying, RMSprop, State
 from parity.data import Source, load
 from parity.engines import own_engine
 from parity.engines.sheet import engine
-from parity.explain.bench import draw_of
+from parity.explain.bench import Bench, draw_of
 from parity.explain.inputs import rows_of, told_by_weights
+from parity.explain.remaining import Remaining, remaining
 from parity.explain.treatment import UNTREATED, Case, Difference, Side, Switch, Treatment
 from parity.explain.updates import rules_of, short, start_of
 from parity.explain.watching import Trial, Watching, epochs, looked_at, parted, still_differ, watched, watched_each
@@ -114,6 +115,31 @@ def copies(own: Path) -> dict[tuple[str, ...], Copy]:
         names: Copy(pair, shown, parted(shown, pair.seen))
         for names, pair, shown in zip(plants, pairs, looked, strict=True)
     }
+
+
+def parting(pair: Watching, switches: Sequence[Switch] = (), inert: Sequence[str] = ()) -> Remaining:
+    found = remaining(Bench(pair.case, lambda cells: {}), switches, pair.seen[0], inert)
+    assert found is not None
+    return found
+
+
+def test_what_no_switch_takes_away_is_told_as_what_updates_still_show(copies):
+    copy = copies["labels", "halved rate"]
+
+    shown = parting(copy.pair)
+
+    assert [each.name for each in shown.parts] == ["labels", "learning_rate"], "what acts first comes first"
+    assert {"rows", "optimizer", "batch_size"} <= {*shown.compared}
+    assert [each.name for each in parting(copy.pair, inert=["labels"]).parts] == ["learning_rate"]
+
+
+def test_what_is_switched_is_shown_no_longer(copies):
+    copy = copies["labels", "halved rate"]
+    switches = [each.ways_of("left")[0] for each in copy.differences]
+
+    shown = parting(copy.pair, switches)
+
+    assert shown.parts == () and {"labels", "learning_rate"} <= {*shown.compared}
 
 
 def test_an_unchanged_copy_differs_in_nothing(copies):
