@@ -309,6 +309,8 @@ def cost_words(explanation: Plain) -> str:
     seconds, inside = explanation["seconds"], explanation["inside"]
     # Workers fit side by side, so that more seconds can be spent inside than pass.
     spent = f"; {inside:,.1f} s inside the frameworks, summed over workers" if inside else ""
+    if not explanation["cells"]:
+        return f"{seconds:,.1f} s; every fit was in the store"
     return f"{counted(explanation['cells'], 'fit')} in {seconds:,.1f} s{spent}"
 
 
