@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from parity.explain.bench import Bench, Pairing, draw_of
+from parity.explain.caused import without_consequences
 from parity.explain.closeness import CLOSED, EXACT, accuracy_gaps
 from parity.explain.found import Findings, Verdict
 from parity.explain.looking import HALF, consistent, measured
@@ -57,7 +58,7 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
     reads = _reads(bench, seen)
     listed = _listed(bench, seen, reads)
     judged = verified(bench, listed, seen, reads)
-    verdicts = _joined(bench, judged, seen, tolerances)
+    verdicts = _decided(bench, judged, seen, tolerances)
     for _ in range(1 if isinstance(bench.case.spec, MLP) else SEARCHES):
         if not _open(bench, verdicts, seen, tolerances):
             break
@@ -67,7 +68,7 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
         judged = list({each.name: each for each in [*judged, *extra]}.values())
         # What was found beside switches at one end need not hold beside those at the other.
         ends = {v.name: v.end for v in verdicts if v.status == "live" and v.end is not None}
-        verdicts = _joined(bench, judged, seen, tolerances, ends)
+        verdicts = _decided(bench, judged, seen, tolerances, ends)
     now = dataclasses.replace(now, verdicts=tuple(verdicts), missing="effects")
     look_ahead([way for v in now.live for way in v.judged.chosen.values()], seen)
     every = _thrown(verdicts)
@@ -182,6 +183,18 @@ def _largest_f1(bench: Bench, seen: Sequence[Seen]) -> dict[End, list[Result]]:
     results = bench.fits([cell for each in cells.values() for cell in each])
     found = {end: [results[cell.key] for cell in each if cell.key in results] for end, each in cells.items()}
     return {end: each for end, each in found.items() if all(result.status == "done" for result in each)}
+
+
+def _decided(
+    bench: Bench,
+    judged: Sequence[Judged],
+    seen: Sequence[Seen],
+    tolerances: Sequence[float],
+    known: Mapping[str, End] | None = None,
+) -> list[Verdict]:
+    """What became of each difference; where all that are live leave a gap, what others cause is switched no more."""
+    verdicts = _joined(bench, judged, seen, tolerances, known)
+    return without_consequences(bench, verdicts, seen) if _open(bench, verdicts, seen, tolerances) else verdicts
 
 
 def _joined(

@@ -27,7 +27,8 @@ class Verdict:
 
     judged: Judged
     status: str
-    "live, inert, not taken (no way to switch it took), or not reached (there is no way)."
+    """live, inert, consequence (gone where the others are switched), not taken (no way to switch it took), or not
+    reached (there is no way)."""
     end: End | None = None
     "The side that is switched where several are switched together."
     share: Measured | None = None

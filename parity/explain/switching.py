@@ -89,13 +89,7 @@ def _refusals(bench: Bench, asked: Sequence[Asked], seen: Sequence[Seen], reads:
             if result is None or result.status != "done":
                 reason = _first_line(result.reason) if result is not None else "it could not be fitted"
             elif difference.value is not None:
-                there = Seen(
-                    each.draw,
-                    each.features,
-                    each.varying,
-                    {**each.fitted, end: result},
-                    {**each.untrained, **({end: untrained} if untrained is not None else {})},
-                )
+                there = each.refitted({end: result}, {end: untrained} if untrained is not None else {})
                 got, wanted = difference.value(end, there), difference.value(other(end), each)
                 if got is not None and wanted is not None and got != wanted:
                     reason = "the difference is still there"

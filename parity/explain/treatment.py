@@ -127,6 +127,11 @@ class Seen:
     untrained: Mapping[End, Result] = field(default_factory=dict)
     "The networks as they start."
 
+    def refitted(self, fitted: Mapping[End, Result], untrained: Mapping[End, Result]) -> Seen:
+        """The same draw with these fits in place of those as shipped."""
+        fits, starts = {**self.fitted, **fitted}, {**self.untrained, **untrained}
+        return dataclasses.replace(self, fitted=fits, untrained=starts)
+
 
 Value = Callable[[End, Seen], Any]
 "A side's value of something on a draw; None where it cannot be told."

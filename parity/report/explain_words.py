@@ -25,6 +25,7 @@ CLOSED = ("identical", "within tolerance", "equivalent")
 
 UNMOVED = {
     "inert": "switched, and no prediction changed",
+    "consequence": "gone where the other differences are switched",
     "not taken": "no way to switch it took",
     "not reached": "no switch reaches it",
 }

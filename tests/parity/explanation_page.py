@@ -96,6 +96,7 @@ def explanation(n: int = 10, **known: Any) -> Plain:
             difference("initial weights", 0.0902, in_smallest=True, found="measured", switched="left"),
             without_effect("momentum", "inert"),
             without_effect("stopping.patience", "not taken", note="read again, the difference is still there"),
+            without_effect("end of training", "consequence", found="measured", evidence="2 epochs of 20"),
             without_effect("order of rows", "not reached", found="lockstep", evidence="parity lockstep"),
         ],
         "interactions": [{"first": "updates", "second": "training.rate", "accuracy": effect(0.0123)}],

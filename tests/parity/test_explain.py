@@ -19,8 +19,12 @@ from parity.engines.environment import missing
 from parity.engines.sheet import engine
 from parity.errors import RequestError
 from parity.explain.bench import Bench
+from parity.explain.caused import without_consequences
 from parity.explain.closeness import Closeness, Level
 from parity.explain.experiment import scattered
+from parity.explain.found import Verdict
+from parity.explain.switching import Judged
+from parity.explain.treatment import Difference, Seen
 from parity.explain_command import seconds
 from parity.report.document import SCHEMA_FILE
 from parity.report.explain import rerun_of, sentence
@@ -166,6 +170,37 @@ def test_the_command_that_makes_an_explanation_again_asks_for_the_same_draws(fre
     command = rerun_of(SimpleNamespace(case=case, n=10, asked=20, fresh=fresh), study)
 
     assert shlex.split(command)[-(2 + len(words)) :] == ["--draws", "20", *words]
+
+
+class OneColumnLess:
+    """Rows of ten: the left keeps 10 columns and the right 9, of which all but 7 depend on others."""
+
+    def __init__(self, right_keeps: int) -> None:
+        self.case, self.right_keeps = SimpleNamespace(spec=None), right_keeps
+
+    def both(self, asked: Any) -> Any:
+        return [
+            {end: self.fit(9 if end == "right" or "columns" in switches else 10, end) for end in ("left", "right")}
+            for switches, _ in asked
+        ]
+
+    def fit(self, columns: int, end: str) -> Result:
+        kept = 7 if end == "left" else self.right_keeps
+        return Result("done", {"columns": columns, "aliased": columns - kept}, {})
+
+
+@pytest.mark.parametrize(("right_keeps", "statuses"), [(7, ["live", "consequence"]), (6, ["live", "live"])])
+def test_what_goes_with_another_difference_is_its_consequence_and_not_switched(right_keeps, statuses):
+    bench: Any = OneColumnLess(right_keeps)
+    shipped = {"left": bench.fit(10, "left"), "right": bench.fit(9, "right")}
+    seen = [Seen(SimpleNamespace(index=k), (), (), shipped) for k in range(4)]
+    verdicts = []
+    for name in ("columns", "aliased"):
+        value = lambda end, each, name=name: each.fitted[end].facts[name]  # noqa: E731
+        difference = Difference(name, "", "", "", "measured", "", value=value)
+        verdicts.append(Verdict(Judged(difference, {"left": name}), "live", "left"))
+
+    assert [each.status for each in without_consequences(bench, verdicts, seen)] == statuses
 
 
 ROUNDED = """import numpy as np

@@ -1,0 +1,62 @@
+"""Differences that others cause: gone by themselves once those are switched, so that there is nothing to switch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+from parity.explain.bench import Bench
+from parity.explain.found import Verdict
+from parity.explain.switching import UNTRAINED, trials_of
+from parity.explain.treatment import ENDS, Difference, Seen, Switch
+from parity.spec.models import MLP
+
+
+def without_consequences(bench: Bench, verdicts: Sequence[Verdict], seen: Sequence[Seen]) -> list[Verdict]:
+    """The verdicts; a live difference that is measured, and gone where all other live ones are switched, is none.
+
+    A side that keeps one column less has one dependent column less: given the other's columns, it has the other's
+    dependent ones too. Switched as well, it would be given those of a fit that is not made any more. What comes later
+    in a fit is looked at first, since it is the earlier that causes the later.
+    """
+    found = list(verdicts)
+    for place in reversed(range(len(found))):
+        verdict = found[place]
+        if verdict.status != "live" or verdict.judged.difference.value is None:
+            continue
+        others = [v.switch for v in found if v.status == "live" and v is not verdict]
+        if others and _gone(bench, verdict.judged.difference, others, seen):
+            found[place] = dataclasses.replace(verdict, status="consequence")
+    return found
+
+
+def _gone(bench: Bench, difference: Difference, switches: Collection[Switch], seen: Sequence[Seen]) -> bool:
+    """Whether both sides have one value of a difference on every draw that has a fit under switches of others."""
+    first = trials_of(difference, seen)
+    rest = [each for each in seen if all(each is not one for one in first)]
+    there = _refitted(bench, switches, first)
+    if not there or not _one_value(difference, there):
+        return False
+    return _one_value(difference, _refitted(bench, switches, rest))
+
+
+def _one_value(difference: Difference, seen: Sequence[Seen]) -> bool:
+    assert difference.value is not None
+    values = [(difference.value("left", each), difference.value("right", each)) for each in seen]
+    return all(left is not None and right is not None and left == right for left, right in values)
+
+
+def _refitted(bench: Bench, switches: Collection[Switch], seen: Sequence[Seen]) -> list[Seen]:
+    """The draws under switches; those on which either side has no fit are left out."""
+    fits = bench.both([(switches, each) for each in seen])
+    network = isinstance(bench.case.spec, MLP)
+    starts = {end: bench.cells(end, switches, seen, UNTRAINED) if network else [] for end in ENDS}
+    begun = bench.fits([cell for end in ENDS for cell in starts[end]]) if network else {}
+    found = []
+    for place, each in enumerate(seen):
+        fitted = {end: result for end, result in fits[place].items() if result is not None and result.status == "done"}
+        if len(fitted) == len(ENDS):
+            untrained = {end: begun.get(cells[place].key) for end, cells in starts.items() if cells}
+            known = {end: result for end, result in untrained.items() if result is not None}
+            found.append(each.refitted(fitted, {end: r for end, r in known.items() if r.status == "done"}))
+    return found
