@@ -53,7 +53,7 @@ def _switched(fits: Mapping[tuple[End, frozenset[str], int], Result | None], end
 
 def _words(name: str, line: str, sets: Sequence[frozenset[str]], fits: int) -> str:
     common = sorted(frozenset.intersection(*sets))
-    always = f", always with {' and '.join(repr(each) for each in common)}," if common else ""
+    always = f", all with {' and '.join(map(repr, common))} switched" if common else ""
     return f"{name} says of {len(sets):,} of its {fits:,} switched fits{always}: {line}"
 
 

@@ -83,7 +83,7 @@ def test_a_solver_that_falls_back_is_told_with_the_switches_under_which_it_does(
 
     told = [each for each in found["said"] if "lbfgs" in each]
 
-    assert told and "always with 'penalty.strength' and 'solver'," in told[0], found["said"]
+    assert told and "all with 'penalty.strength' and 'solver' switched:" in told[0], found["said"]
 
 
 def test_shares_and_remainder_add_up_to_the_gap_of_the_draws_that_they_are_of(r_against_python):
