@@ -11,9 +11,12 @@ from parity.explain.switching import UNTRAINED, trials_of
 from parity.explain.treatment import ENDS, Difference, Seen, Switch
 from parity.spec.models import MLP
 
+LOOKED_AT = ("live", "not taken", "not reached")
+"What became of differences that may be consequences: what is inert causes nothing and need not be caused."
+
 
 def without_consequences(bench: Bench, verdicts: Sequence[Verdict], seen: Sequence[Seen]) -> list[Verdict]:
-    """The verdicts; a live difference that is measured, and gone where all other live ones are switched, is none.
+    """The verdicts; what is measured to be gone where all other live differences are switched is a consequence.
 
     A side that keeps one column less has one dependent column less: given the other's columns, it has the other's
     dependent ones too. Switched as well, it would be given those of a fit that is not made any more. What comes later
@@ -22,11 +25,11 @@ def without_consequences(bench: Bench, verdicts: Sequence[Verdict], seen: Sequen
     found = list(verdicts)
     for place in reversed(range(len(found))):
         verdict = found[place]
-        if verdict.status != "live" or verdict.judged.difference.value is None:
+        if verdict.status not in LOOKED_AT or verdict.judged.difference.value is None:
             continue
         others = [v.switch for v in found if v.status == "live" and v is not verdict]
         if others and _gone(bench, verdict.judged.difference, others, seen):
-            found[place] = dataclasses.replace(verdict, status="consequence")
+            found[place] = dataclasses.replace(verdict, status="consequence", end=None)
     return found
 
 

@@ -192,9 +192,8 @@ def _decided(
     tolerances: Sequence[float],
     known: Mapping[str, End] | None = None,
 ) -> list[Verdict]:
-    """What became of each difference; where all that are live leave a gap, what others cause is switched no more."""
-    verdicts = _joined(bench, judged, seen, tolerances, known)
-    return without_consequences(bench, verdicts, seen) if _open(bench, verdicts, seen, tolerances) else verdicts
+    """What became of each difference; those that others cause are not switched."""
+    return without_consequences(bench, _joined(bench, judged, seen, tolerances, known), seen)
 
 
 def _joined(

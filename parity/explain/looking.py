@@ -14,6 +14,7 @@ from parity.explain.dropping import dropout_scaling
 from parity.explain.reading import Read
 from parity.explain.screened import aliased_columns, screened_columns
 from parity.explain.starting import output_layer, start
+from parity.explain.structure import activation, hidden_layers
 from parity.explain.training import batch_size, constant_columns, epochs_done, precision
 from parity.explain.treatment import (
     ENDS,
@@ -44,8 +45,8 @@ def measured(
     """
     found: list[Difference | None] = [_cut(case, seen, largest_f1)]
     if isinstance(case.spec, MLP):
+        found += [hidden_layers(case, seen), activation(case, seen), dropout_scaling(case, seen)]
         found += [start(case, seen, "weights"), start(case, seen, "biases"), output_layer(case, seen)]
-        found.append(dropout_scaling(case, seen))
         found += [constant_columns(case, seen, reads), batch_size(case, seen)]
         found += [epochs_done(case, seen), precision(case, seen)]
     if isinstance(case.spec, Leekasso):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ RESIZED = 4
 
 UNITS = {"input_scaling", "units of columns", "penalty.strength"}
 "Changes of which one may be taken for another, or for two of them: what a penalty weighs hangs on the columns' units."
+
+PARTED = 6
+"Sets that simulated fits propose, each of another kind, whose parts are tried."
 
 POLISHED = 2
 "Sets of which each change is exchanged for others of its name."
@@ -65,9 +69,8 @@ class Search:
                     fresh = self._fitted(single(self.proof.ground, end, self.proof.search, self.pictures))
                     alone[end] = fresh
                 elif turn == 1:
-                    fresh = self._resized(
-                        self._fitted(proposed(self.proof.ground, end, self.proof.search, self.pictures, self.most))
-                    )
+                    fresh = self._fitted(proposed(self.proof.ground, end, self.proof.search, self.pictures, self.most))
+                    fresh = self._resized([*fresh, *self._fitted(_parts(fresh))])
                 else:
                     bases = _diverse(attempts[end])[:EXTENDED]
                     # A change that tells only beside another may look no better than others by itself.
@@ -168,6 +171,22 @@ class Search:
         known = all(self.proof.ground.columns(other(each.end), seen) is not None for each in attempts)
         pinned = [dataclasses.replace(each, pinned=known and bool(each.steps)) for each in attempts]
         return self.proof.ground.measured(pinned, self.proof.search)
+
+
+def _parts(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The nearest sets, one of each kind, without some of their changes, where these are no set themselves.
+
+    A simulated fit may take a change to be like the framework's own fit that this does not take.
+    """
+    known = {_said(each) for each in attempts}
+    parts = {
+        _said(part): part
+        for each in _diverse(attempts)[:PARTED]
+        for size in range(1, len(each.steps))
+        for steps in itertools.combinations(each.steps, size)
+        for part in (dataclasses.replace(each, steps=steps),)
+    }
+    return [part for said, part in parts.items() if said not in known]
 
 
 def _has_factor(attempt: Attempt) -> bool:

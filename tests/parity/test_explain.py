@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Callable
@@ -201,6 +202,10 @@ def test_what_goes_with_another_difference_is_its_consequence_and_not_switched(r
         verdicts.append(Verdict(Judged(difference, {"left": name}), "live", "left"))
 
     assert [each.status for each in without_consequences(bench, verdicts, seen)] == statuses
+
+    unswitched = [verdicts[0], dataclasses.replace(verdicts[1], status="not taken", end=None)]
+    (_, aliased) = without_consequences(bench, unswitched, seen)
+    assert aliased.status == ("consequence" if right_keeps == 7 else "not taken")
 
 
 ROUNDED = """import numpy as np

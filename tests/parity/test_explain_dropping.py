@@ -63,17 +63,17 @@ def untrained(factor: float, activation: str, outputs: int, size: float = 1.0):
 def test_the_place_is_the_one_that_gives_what_was_predicted(factor, place, activation, outputs):
     case, seen = untrained(factor, activation, outputs)
 
-    assert scaled_where(case, seen, "left", KEPT) == place
+    assert scaled_where(case, seen, "left") == place
 
 
 def test_nothing_is_told_where_neither_gives_it_or_predictions_say_no_odds():
     case, seen = untrained(0.8, "tanh", 1)
-    assert scaled_where(case, seen, "left", KEPT) is None
+    assert scaled_where(case, seen, "left") is None
 
     case, seen = untrained(KEPT, "tanh", 1, size=1e5)
-    assert scaled_where(case, seen, "left", KEPT) is None
+    assert scaled_where(case, seen, "left") is None
 
-    assert scaled_where(case, seen, "right", KEPT) is None
+    assert scaled_where(case, seen, "right") is None
 
 
 @of_explain
