@@ -23,7 +23,9 @@ def with_overrides(parts: Plain, overrides: Plain, optimizer: str | None) -> str
     images = "convolution" in parts
     room = room_for(each, images)
     shared = set(inspect.signature(keras.layers.Conv2D).parameters) if images else set()
-    for name, value in overrides.items():
+    for name, given in overrides.items():
+        # A study's file has no keys but words, and Keras takes a class that it does not find for one of weight 1.
+        value = {int(label): weight for label, weight in given.items()} if name == "class_weight" else given
         part = next((part for part in room if name in room[part]), None)
         if part is None:
             raise ValueError(str(unknown("argument", name, set().union(*room.values()), "Keras")))

@@ -11,7 +11,8 @@ trained <- function(model, x, y, asked, options) {
     batches <- utils::head(batches_of(nrow(x), asked, options), trace$steps)
     heard <- hear(model)
     for (places in batches) {
-      records <- c(records, list(traced(model, heard, x[places, , drop = FALSE], y[places])))
+      weights <- weighted(of_rows(asked, places))
+      records <- c(records, list(traced(model, heard, x[places, , drop = FALSE], y[places], weights)))
     }
     return(list(histories = list(), trace = records))
   }
@@ -29,14 +30,13 @@ training_code <- function(asked, options) {
   if (isTRUE(option(options, "untrained"))) {
     character()
   } else if (!is.null(option(options, "trace")$steps)) {
-    c(
-      "for (places in batches) {",
-      "  keras3::train_on_batch(model, unname(x_train)[places + 1, , drop = FALSE], y_train[places + 1])", "}"
-    )
+    rows <- c("model", "unname(x_train)[places + 1, , drop = FALSE]", "y_train[places + 1]")
+    given <- weighted(of_rows(asked, quote(places + 1)))
+    c("for (places in batches) {", paste0("  ", call_code("keras3::train_on_batch", given, first = rows)), "}")
   } else if (is.null(option(options, "row_order"))) {
     call_code("keras3::fit", asked, first = c("model", "unname(x_train)", "y_train"))
   } else {
-    given <- one_epoch(asked, quote(epoch))
+    given <- one_epoch(of_rows(asked, quote(places)), quote(epoch))
     rows <- c("model", "unname(x_train)[places, , drop = FALSE]", "y_train[places]")
     c(
       "for (epoch in seq_along(row_order)) {", "  places <- row_order[[epoch]] + 1",
@@ -55,7 +55,8 @@ fits <- function(model, x, y, asked, options, more) {
   check_orders(orders, asked$epochs)
   lapply(seq_along(orders), function(epoch) {
     places <- orders[[epoch]] + 1
-    do.call(keras3::fit, c(list(model, x[places, , drop = FALSE], y[places]), one_epoch(asked, epoch), more))
+    given <- one_epoch(of_rows(asked, places), epoch)
+    do.call(keras3::fit, c(list(model, x[places, , drop = FALSE], y[places]), given, more))
   })
 }
 
@@ -65,6 +66,19 @@ one_epoch <- function(asked, epoch) {
   asked[c("shuffle", "initial_epoch", "epochs")] <- list(FALSE, epoch, epoch)
   asked
 }
+
+# What fit is given, for some of the rows: the weights of those rows where rows have weights.
+of_rows <- function(asked, places) {
+  if (is.null(asked$sample_weight)) {
+    return(asked)
+  }
+  weights <- unlist(asked$sample_weight)
+  asked$sample_weight <- if (is.language(places)) bquote(.(weights)[.(places)]) else as.array(weights[places])
+  asked
+}
+
+# What of the arguments of fit says how rows weigh: train_on_batch takes it as well.
+weighted <- function(asked) Filter(Negate(is.null), asked[names(asked) %in% c("sample_weight", "class_weight")])
 
 # Places of the rows of each update, epoch by epoch, counted from 1.
 batches_of <- function(n, asked, options) {
@@ -88,11 +102,11 @@ check_orders <- function(orders, epochs) {
 }
 
 # One update by train_on_batch of a model that runs eagerly, and what it was given and computed.
-traced <- function(model, heard, x, y) {
+traced <- function(model, heard, x, y, weights) {
   # The adapter of fit makes its float type of what it is given, train_on_batch takes arrays as they are.
   x <- reticulate::np_array(x, dtype = keras3::config_floatx())
   activations <- activations_of(model, x)
-  result <- keras3::train_on_batch(model, x, y)
+  result <- do.call(keras3::train_on_batch, c(list(model, x, y), weights))
   c(as.list(heard), activations, list(loss = as.numeric(if (is.list(result)) result$loss else result)),
     network_weights(model))
 }

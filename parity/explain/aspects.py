@@ -10,6 +10,7 @@ from typing import Any
 
 from parity.compare.reference_network import Plain as Rule
 from parity.explain.inputs import DIVIDED, UNSCALED, Rows
+from parity.explain.losses import Loss
 from parity.explain.traced import Kind, Shown
 from parity.explain.updates import constants_of, kind_of, short
 from parity.spec.vocabulary import GLOSSARY
@@ -208,6 +209,24 @@ def _of_rows(value: Callable[[Rows], Any]) -> Callable[[Shown], Any]:
     return lambda shown: None if shown.rows is None else value(shown.rows)
 
 
+def _loss_words(loss: Loss) -> str:
+    return loss.kind + (f", labels smoothed by {loss.smoothing:g}" if loss.smoothing else "")
+
+
+def _same_loss(one: Loss, other: Loss) -> bool:
+    return one.kind == other.kind and close(one.smoothing, other.smoothing)
+
+
+def _weights_words(loss: Loss) -> str:
+    return f"errors of class 0 times {loss.weights[0]:g}, of class 1 times {loss.weights[1]:g}"
+
+
+def _same_weights(one: Loss, other: Loss) -> bool:
+    """Of two losses no weights are compared: a squared error is twice what it is halved."""
+    pairs = zip(one.weights, other.weights, strict=True)
+    return not _same_loss(one, other) or all(close(a, b) for a, b in pairs)
+
+
 def _glossary(name: str) -> str:
     return GLOSSARY[name].consequence
 
@@ -243,6 +262,11 @@ ASPECTS = (
     Aspect("penalty.l2", penalty_of, lambda v: f"{v[0]:g} on the mean loss",
            "the first update's gradients where the loss has none", _glossary("penalty.l2"), ("ordered",),
            _same_penalty),
+    Aspect("loss", lambda shown: shown.loss, _loss_words, "errors that the first update's gradients are made of",
+           _glossary("loss"), ("given",), _same_loss),
+    Aspect("class.weights", lambda shown: shown.loss, _weights_words,
+           "errors that the first update's gradients are made of", _glossary("class.weights"), ("given",),
+           _same_weights),
     Aspect("optimizer", rates_of, _rule_words, "updates against their gradients", _glossary("optimizer"),
            alike=_same_kind),
     Aspect("learning_rate", rates_of, lambda v: f"{rate_of(v):g}", "updates against their gradients",

@@ -13,6 +13,7 @@ import numpy as np
 from parity.compare.reference_network import Arrays, Floats, glorot_uniform
 from parity.errors import RequestError
 from parity.explain.inputs import BACKWARDS, SHUFFLED, STANDING, Rows, rows_of, told_by_weights
+from parity.explain.losses import Loss, loss_of
 from parity.explain.starting import OUTPUTS, arrays_of
 from parity.explain.treatment import UNTREATED, Case, End, Seen, Treatment, other
 from parity.explain.updates import Start, digits_of, dropout_of, penalty_of, rules_of, start_of
@@ -92,6 +93,7 @@ class Shown:
     rules: Mapping[Rule, float] = dataclasses.field(default_factory=dict)
     "Rules that explain its updates, each with its rate."
     penalty: float | None = None
+    loss: Loss | None = None
     dropout: float | None = None
     digits: str | None = None
 
@@ -142,6 +144,7 @@ def _shown(asked: Asked, traces: Mapping[Key, Trace | str]) -> Shown:
 
     (ordered, _), (given, _) = trace("ordered"), trace("given")
     asked_for_rows = trace("rows")
+    penalty = penalty_of(ordered)
     rows = _rows(asked, *(asked_for_rows if asked_for_rows[0] else trace("given")))
     dropped = rows.dropped if rows is not None else None
     told = (rows.scaling, rows.factor) if rows is not None else None
@@ -159,7 +162,8 @@ def _shown(asked: Asked, traces: Mapping[Key, Trace | str]) -> Shown:
         batch_of_all=_rows_of_an_update(given),
         start=start_of(given[0], start_given(asked)) if given else None,
         rules=rules_of(given, _spec(asked).learning_rate_decay or 0.0),
-        penalty=penalty_of(ordered),
+        penalty=penalty,
+        loss=loss_of(given, penalty or 0.0),
         dropout=dropout_of(given, _spec(asked).activation),
         digits=digits_of(given) if given else None,
     )

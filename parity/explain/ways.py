@@ -127,6 +127,14 @@ def _ways(watched: Watched, aspect: Aspect, end: End, own: Shown, wanted: Shown,
             yield from _pinned(dropout=theirs)
         case "penalty.l2":
             yield from _asked_for("l2", mine[0], theirs[0], case.spec.l2)
+        case "loss":
+            for name, words in _natives(case, end, "loss"):
+                for word in (word for word, meant in words.items() if meant == theirs.kind and not theirs.smoothing):
+                    yield f"{name} = {word}", always(Treatment(overrides={name: word})), True
+        case "class.weights" if mine.weights == (1, 1):
+            for name, _ in _natives(case, end, "class.weights"):
+                weights = {str(label): weight for label, weight in enumerate(theirs.weights)}
+                yield f"{name} = {weights}", always(Treatment(overrides={name: weights})), True
         case "learning_rate":
             yield from _asked_for("learning_rate", rate_of(mine), rate_of(theirs), case.spec.learning_rate)
         case "precision":
@@ -215,6 +223,13 @@ def _dropped_inputs(watched: Watched, end: End, own: Shown, wanted: Shown) -> It
             return Treatment(outside={"mask": (np.asarray(rows.mask * size),)})
 
         yield "the inputs that the other side drops are 0", OfDraw(watched, masked), True
+
+
+def _natives(case: Case, end: End, parameter: str) -> list[tuple[str, dict[str, Any]]]:
+    """What an engine calls a parameter, and its words for its values."""
+    known = [tables()[table] for table in case.side(end).engine.names]
+    names = [name for table in known for name in table.names.values() if name.parameter == parameter]
+    return [(name.key.rpartition(".")[2], name.values) for name in names]
 
 
 def _native(case: Case, end: End, parameter: str) -> str | None:

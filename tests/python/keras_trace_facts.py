@@ -194,6 +194,28 @@ def chains(fit: Any, data: dict, dropout: float) -> dict:
     }
 
 
+def weighted(fit: Any, data: dict) -> dict:
+    """How far a fit with an order of rows and weights of them is from its single updates, and from one without."""
+    spec, n = plain(replace(SMALL, dropout=0.0)), len(data["train"]["y"])
+    orders = [np.random.default_rng(epoch).permutation(n).tolist() for epoch in range(2)]
+    asked = {
+        "class_weight": {"0": 0.5, "1": 3.0},
+        "sample_weight": np.random.default_rng(7).uniform(0.2, 4, n).round(3).tolist(),
+    }
+
+    def last(**options: Any) -> list:
+        answer = fit(spec, data["train"], data["test"], {"seed": 3, "row_order": orders, **options})
+        return flat(answer["trace"][-1]) if "steps" in options.get("trace", {}) else flat(answer["parameters"])
+
+    equal = last(weights=True)
+    found = {}
+    for name, value in asked.items():
+        whole = last(weights=True, overrides={name: value})
+        steps = last(trace={"steps": STEPS_OF_SMALL}, overrides={name: value})
+        found[name] = {"gap": gap(steps, whole), "moved": gap(whole, equal)}
+    return found
+
+
 def ridge(fit: Any) -> dict:
     """How far the gradients with and without a penalty of 0.5 differ from 0.5 times the weights."""
     start, plainly = fit(FALLING, seed=1, trace={"steps": 1})["trace"]
@@ -277,6 +299,7 @@ def found() -> dict:
         "rates": rates,
         "rate after": fit(FALLING)["effective"]["learning_rate"],
         "ridge": ridge(fit),
+        "weighted": weighted(keras.fit, data),
         "printed": {
             "order": prints(keras, SMALL, data, orders),
             "image": prints(keras, IMAGE, data),
@@ -294,7 +317,7 @@ def found_from_r() -> dict:
     from parity.engines.r_bridge import engine_functions
 
     fit = engine_functions(Path(__file__).parents[2] / "r_scripts" / "keras_engine.R")["fit"]
-    return {"lockstep": in_lockstep(fit, thinned(pixels()))}
+    return {"lockstep": in_lockstep(fit, thinned(pixels())), "weighted": weighted(fit, digits())}
 
 
 if __name__ == "__main__":

@@ -132,6 +132,18 @@ def test_the_ridge_adds_lambda_times_the_weights_to_the_gradient_and_spares_the_
     assert facts["ridge"]["biases"] == 0
 
 
+@pytest.mark.parametrize("name", ["class_weight", "sample_weight"])
+def test_rows_weigh_in_single_updates_and_in_an_order_what_they_weigh_in_a_fit(facts, name):
+    assert facts["weighted"][name]["gap"] < FLOAT32
+    assert facts["weighted"][name]["moved"] > 100 * FLOAT32
+
+
+@pytest.mark.parametrize("name", ["class_weight", "sample_weight"])
+def test_rows_weigh_the_same_from_r(r_facts, name):
+    assert r_facts["weighted"][name]["gap"] < FLOAT32
+    assert r_facts["weighted"][name]["moved"] > 100 * FLOAT32
+
+
 def test_the_printed_code_is_what_was_run_with_an_order_an_image_and_float64(facts):
     assert facts["printed"]["order"] and facts["printed"]["image"] and facts["printed"]["float64"]
 
