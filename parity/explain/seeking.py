@@ -8,9 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from parity.explain.changes import flipped, left_out
 from parity.explain.drawn import by_each_draw
 from parity.explain.holding import Proof
-from parity.explain.proposing import Picture, equivalents, proposed, single
+from parity.explain.places import alike_rows
+from parity.explain.proposing import Picture, equivalents, proposed, row_step, single
 from parity.explain.pursuit import Attempt, Step
 from parity.explain.sizes import resized, snapped
 from parity.explain.supposed import ROWS
@@ -24,6 +28,12 @@ EXTENDED = 3
 
 TOGETHER = {"input_scaling": 5, "intercept": 1, "iterations": 1, "labels": 1, "rows": 1, "columns": 1}
 "Single changes that are tried so as well, the nearest of each name, so many."
+
+NEAR_ENOUGH = 0.6
+"A set that leaves no more than this share of the distance may be a part of what is sought."
+
+ROW_BASES = 3
+"Of the sets that change rows so many are tried with each further row."
 
 TOGETHER_IN = 2
 "The round in which they are: the one of pairs."
@@ -75,7 +85,10 @@ class Search:
                     bases = _diverse(attempts[end])[:EXTENDED]
                     # A change that tells only beside another may look no better than others by itself.
                     bases += _nearest_of(alone[end]) if turn == TOGETHER_IN else []
-                    fresh = self._resized(self._fitted(self._longer(bases, alone[end], attempts[end])))
+                    longer = self._longer(bases, alone[end], attempts[end])
+                    if turn == TOGETHER_IN:
+                        longer += self._one_row_more(end, [*alone[end], *attempts[end]])
+                    fresh = self._resized(self._fitted(longer))
                 if turn > 0:
                     fresh = [*fresh, *self._exchanged(fresh, alone[end])]
                 attempts[end] = [*attempts.get(end, []), *fresh]
@@ -148,6 +161,35 @@ class Search:
             for made in (dataclasses.replace(each, steps=(*each.steps, *one.steps)),)
         }
         return [made for said, made in longer.items() if said not in known]
+
+    def _one_row_more(self, end: End, tried: Sequence[Attempt]) -> list[Attempt]:
+        """The sets that come nearest with every further row changed: its label turned, or left out.
+
+        What a row does to a solver that stops early no simulated fit tells.
+        """
+        ground, place = self.proof.ground, self.proof.search
+        near = [each for each in tried if each.steps and each.mean <= NEAR_ENOUGH * self.proof.base[place][1]]
+        near.sort(key=lambda each: each.mean)
+        rows, picture = range(ground.seen[place].draw.n), self.pictures[other(end)]
+        alike = {row: frozenset({row}) for row in rows}
+        if picture is not None:
+            alike = alike_rows(picture.given.x, picture.given.y.astype(np.int8))
+        few = [each for each in near if any(0 < len(step.rows) <= ROWS for step in each.steps)]
+        more = [
+            dataclasses.replace(each, steps=(*each.steps[:i], step.moved(step.rows | {row}), *each.steps[i + 1 :]))
+            for each in few[:ROW_BASES]
+            for i, step in enumerate(each.steps)
+            if step.moved is not None and len(step.rows) <= ROWS
+            for row in rows
+            if row not in step.rows
+        ]
+        without = [each for each in near if not any(step.rows for step in each.steps) and len(each.steps) < self.most]
+        return more + [
+            dataclasses.replace(each, steps=(*each.steps, row_step(ground, place, alike, make, frozenset({row}))))
+            for each in without[:1]
+            for make in (flipped, left_out)
+            for row in rows
+        ]
 
     def _may_follow(self, attempt: Attempt, one: Attempt) -> bool:
         """Whether a single change may tell beside others: it does something by itself, or rounds what is scaled."""
