@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from parity.compare.defaults import Entry, worded
 from parity.compare.probes import in_force
 from parity.explain.reading import Read, native_value
 from parity.explain.treatment import Case, Seen, Treatment, always
-from parity.spec.intervention import Scaling
+from parity.spec.intervention import Scaling, Transform
 from parity.spec.vocabulary import GLOSSARY
 
 Plain = dict[str, Any]
@@ -44,6 +44,20 @@ SCALED_WORDS: dict[Scaling, str] = {
     "centre": "less their means over the training rows",
     "unit-range": "moved and divided into 0 to 1 by the training rows' range",
 }
+
+TRANSFORMED_WORDS: dict[Transform, str] = {
+    "square-root": "square roots of them",
+    "logarithm": "logarithms of 1 + x",
+    "square": "squares of them",
+    "above-0": "1 where they are above 0",
+    "above-127": "1 where they are above 127",
+}
+
+STEPPED: tuple[Transform, ...] = ("above-0", "above-127")
+"What makes two values of an input, which may be 0 and 1, or 0 and 255."
+
+COUNTED = (2, 3, 4, 5)
+"Times that rows of one class may count."
 
 UNTRIED = {"seed", "threads", "missing", "covariance", "row.weights", "offset", "init.values"}
 "Native arguments that are none of how a model is fitted to these rows, or that take no value of a list."
@@ -159,6 +173,13 @@ def scaling(kind: Scaling) -> Change:
     return Change("input_scaling", words, "as they are", f"inputs {words} by us", treat, undone)
 
 
+def transformed(kind: Transform, factor: float = 1.0) -> Change:
+    """Something else of every input, times a factor."""
+    words = TRANSFORMED_WORDS[kind] + (f", times {worded(factor)}" if factor != 1 else "")
+    treat = always(Treatment(outside={"transform": kind, "factor": factor}))
+    return Change("input_scaling", words, "as they are", f"inputs made {words} by us", treat)
+
+
 def multiplied(factor: float) -> Change:
     """All inputs times a factor."""
     said = f"multiplied by {worded(factor)}"
@@ -197,6 +218,28 @@ def reversed_rows() -> Change:
         return Treatment(outside={"rows": tuple(range(seen.draw.n - 1, -1, -1))})
 
     return Change("order of rows", "the last row first", "as they stand", "rows reversed by us", backwards, backwards)
+
+
+def counted(label: int, times: int, labels: Callable[[Seen], Sequence[int]]) -> Change:
+    """Rows of one class that weigh as much as several. labels: of a draw's training rows."""
+
+    def treat(seen: Seen) -> Treatment:
+        again = tuple(i for i, each in enumerate(labels(seen)) if each == label)
+        return Treatment(outside={"rows": (*range(seen.draw.n), *again * (times - 1))})
+
+    said = f"rows of class {label}"
+    return Change("class.weights", f"{said} count {times} times", "equal", f"{said} given {times} times by us", treat)
+
+
+def weighted(natives: Natives) -> Iterator[Change]:
+    """Rows of one class that weigh as much as several, where the framework has an argument for it."""
+    entry = natives.of("class.weights")
+    if entry is None or natives.value(entry) is not None:
+        return
+    for label in (0, 1):
+        for times in COUNTED:
+            weights = {each: float(times if each == label else 1) for each in (0, 1)}
+            yield overridden("class.weights", {entry.row["name"]: weights}, natives)
 
 
 def flipped(rows: Callable[[Seen], Iterable[int]], which: str) -> Change:

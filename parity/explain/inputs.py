@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.spec.intervention import TRANSFORMS
+
 Floats = NDArray[np.float64]
 Places = tuple[int, ...]
 Record = Mapping[str, Any]
@@ -182,6 +184,8 @@ def _scaled(x: Floats) -> Iterator[tuple[str, Floats]]:
     yield "standardize by n - 1", standard * np.sqrt((n - 1) / n)
     yield "less the column's mean", x - x.mean(axis=0)
     yield "standardize all columns alike", (x - x.mean()) / (x.std() or 1)
+    if (x >= 0).all():
+        yield from ((name, transformed(x)) for name, transformed in TRANSFORMS.items())
 
 
 def _orders(n: int, count: int, order: Sequence[int] | None) -> Iterator[tuple[str, Places]]:

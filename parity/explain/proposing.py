@@ -18,7 +18,7 @@ from parity.explain.simulated import Floats, Model
 from parity.explain.sizes import snapped
 from parity.explain.supposed import SCALINGS, Given, Scored, Supposition, calibrated, few_rows, moves, scored, sought
 from parity.explain.treatment import ENDS, End, Seen, other
-from parity.spec.intervention import Intervention, Scaling
+from parity.spec.intervention import TRANSFORMS, Intervention, Scaling
 from parity.spec.models import Leekasso, Linear
 from parity.spec.screen import neutral_screen
 
@@ -225,6 +225,11 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
     rows and columns those are fitted that do best in simulated fits.
     """
     natives, n = ground.natives[end], ground.seen[place].draw.n
+    labels = ground.bench.case.data.y
+
+    def of_draw(each: Seen) -> list[int]:
+        return [int(label) for label in _labels(labels, each)]
+
     done = [results[other(end)].facts.get("iterations") for results in ground.base]
     own = ground.base[place][end].facts.get("iterations")
     without = changes.no_intercept(natives)
@@ -234,17 +239,21 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
         *changes.stops(natives, done, own),
         *changes.roundings(),
         changes.reversed_rows(),
+        *map(changes.transformed, TRANSFORMS),
+        *(changes.transformed(kind, changes.PIXEL) for kind in changes.STEPPED),
+        *changes.weighted(natives),
+        *(changes.counted(label, times, of_draw) for label in (0, 1) for times in changes.COUNTED),
         *changes.native_values(natives),
     ]
     first = [*map(_scaling_step, SCALINGS), None if without is None else Step(without, supposed={"intercept": False})]
     steps: list[tuple[Step, ...]] = [(each,) for each in (*first, *map(Step, made), *strengths) if each is not None]
     mine, theirs = pictures[end], pictures[other(end)]
     if mine is not None and theirs is not None:
-        of_draw = [s for s in moves(theirs.given) if s.flipped or s.left_out or s.without is not None]
+        places = [s for s in moves(theirs.given) if s.flipped or s.left_out or s.without is not None]
         nearest: dict[Supposition, float] = {}
         for model in mine.models[:2]:
             given = dataclasses.replace(theirs.given, model=model)
-            for each in scored(given, theirs.target, of_draw):
+            for each in scored(given, theirs.target, places):
                 nearest[each.supposition] = min(each.distance, nearest.get(each.supposition, math.inf))
         for s in sorted(nearest, key=lambda each: nearest[each])[:OF_PLACES]:
             found = steps_of(ground, end, place, theirs, s)

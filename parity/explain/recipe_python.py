@@ -113,6 +113,18 @@ def columns_of(names: Sequence[str] | str) -> Lines:
     ]
 
 
+def transformed(kind: str) -> Lines:
+    """Something else of every input."""
+    told = {
+        "square-root": "np.sqrt({x})",
+        "logarithm": "np.log1p({x})",
+        "square": "{x} ** 2",
+        "above-0": "({x} > 0).astype(float)",
+        "above-127": "({x} > 127).astype(float)",
+    }
+    return [f"{BOTH} {', '.join(told[kind].format(x=x) for x in ('x_train', 'x_test'))}"]
+
+
 def multiplied(factor: float) -> Lines:
     """All inputs by one number."""
     return [f"{BOTH} x_train * {factor!r}, x_test * {factor!r}"]

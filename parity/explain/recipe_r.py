@@ -96,6 +96,18 @@ def _kept(chosen: Lines) -> Lines:
     return [*chosen, "x_train <- x_train[, kept, drop = FALSE]", "x_test <- x_test[, kept, drop = FALSE]"]
 
 
+def transformed(kind: str) -> Lines:
+    """Something else of every input."""
+    told = {
+        "square-root": "sqrt({x})",
+        "logarithm": "log1p({x})",
+        "square": "{x}^2",
+        "above-0": "1 * ({x} > 0)",
+        "above-127": "1 * ({x} > 127)",
+    }
+    return [f"{x} <- {told[kind].format(x=x)}" for x in ("x_train", "x_test")]
+
+
 def multiplied(factor: float) -> Lines:
     """All inputs by one number."""
     return [f"x_train <- x_train * {factor!r}", f"x_test <- x_test * {factor!r}"]

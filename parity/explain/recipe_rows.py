@@ -160,6 +160,7 @@ def _changes(side: Given, end: End, why: Mapping[str, str]) -> Iterator[Lines]:
         "mask": say.masked(end) if outside.mask is not None else [],
         "blanked": say.blanked(outside.blanked) if outside.blanked else [],
         "columns": _columns(side) if outside.columns is not None else [],
+        "transform": say.transformed(outside.transform) if outside.transform else [],
         "factor": say.multiplied(outside.factor) if outside.factor != 1 else [],
         "rounding": say.rounded(outside.rounding) if outside.rounding else [],
         "scaling": say.scaled(outside.scaling) if outside.scaling else [],

@@ -16,7 +16,7 @@ from parity.explain.starting import own_start, with_outputs
 from parity.explain.traced import Asked, Shown, shown
 from parity.explain.treatment import ENDS, UNTREATED, Case, End, Seen, Switch, Treatment, always, other
 from parity.explain.updates import Start, constants_of, kind_of, short
-from parity.spec.intervention import Intervention
+from parity.spec.intervention import TRANSFORMS, Intervention
 from parity.spec.models import MLP
 
 Plain = dict[str, Any]
@@ -181,6 +181,8 @@ def _scaling(mine: tuple[str, float], theirs: tuple[str, float]) -> Iterator[Way
         yield from _pinned(input_scaling=name)
         if mine == (UNSCALED, 1.0) and name != UNSCALED:
             yield f"rows scaled by us: {name}", always(Treatment(outside={"scaling": name})), True
+    if name in TRANSFORMS and factor == 1 and mine == (UNSCALED, 1.0):
+        yield f"inputs made {name} by us", always(Treatment(outside={"transform": name})), True
     sizes = {UNSCALED: 1.0, DIVIDED: 1 / DIVISOR}
     if "factor" in OFFERED and mine[0] in sizes and name in sizes:
         times = sizes[name] * factor / (sizes[mine[0]] * mine[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +18,17 @@ Plain = dict[str, Any]
 Floats = NDArray[np.float64]
 
 Scaling = Literal["divide-by-255", "standardize", "standardize-n-1", "centre", "unit-range"]
+
+Transform = Literal["square-root", "logarithm", "square", "above-0", "above-127"]
+
+TRANSFORMS: dict[Transform, Callable[[Floats], Floats]] = {
+    "square-root": np.sqrt,
+    "logarithm": np.log1p,
+    "square": np.square,
+    "above-0": lambda x: np.asarray(x > 0, dtype=np.float64),
+    "above-127": lambda x: np.asarray(x > 127, dtype=np.float64),
+}
+"What becomes of every input by itself. The logarithm is of 1 + x; what is above a number is 1, and what is not is 0."
 
 LONGEST = 20
 "Names and places up to so many stand in an identity as they are; more by their hash."
@@ -40,6 +51,8 @@ class Intervention:
     "Names of the columns that are given."
     blanked: tuple[str, ...] = ()
     "Names of columns that are 0 in both sets of rows."
+    transform: Transform | None = None
+    "What becomes of every input of both sets of rows, before it is multiplied."
     factor: float = 1.0
     "By which the inputs of both sets of rows are multiplied."
     rounding: Literal["float16", "float32"] | None = None
@@ -95,7 +108,7 @@ class Intervention:
         """Whether the framework is given the test rows as they are."""
         columns = self.columns is not None or self.blanked
         digits = self.rounding or self.scaled_rounding or self.dtype
-        return not (columns or digits or self.factor != 1 or self.scaling or self.rescaled)
+        return not (columns or digits or self.transform or self.factor != 1 or self.scaling or self.rescaled)
 
     def given(self, train: Plain, test: Plain) -> tuple[Plain, Plain]:
         """Training and test rows as the engine is to see them, in the form of the engine contract."""
@@ -115,7 +128,11 @@ class Intervention:
         if self.columns is not None:
             kept = [train["features"].index(name) for name in self.columns]
             train, test = ({**side, "x": side["x"][:, kept], "features": list(self.columns)} for side in (train, test))
-        x, x_test = train["x"] * self.factor, test["x"] * self.factor
+        x, x_test = train["x"], test["x"]
+        if self.transform is not None:
+            with np.errstate(invalid="ignore"):  # a root of what is negative is no number, and no fit comes of it
+                x, x_test = (TRANSFORMS[self.transform](each) for each in (x, x_test))
+        x, x_test = x * self.factor, x_test * self.factor
         if self.rounding is not None:
             x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
         if self.nudged:
