@@ -30,6 +30,7 @@ from parity.explain_command import seconds
 from parity.report.document import SCHEMA_FILE
 from parity.report.explain import rerun_of, sentence
 from parity.study.store import Result
+from tests.parity.conftest import of_explain
 
 Plain = dict[str, Any]
 
@@ -160,6 +161,33 @@ def test_what_is_left_of_a_gap_keeps_its_direction(base, left, said):
     ahead, behind = ("two", "one") if base[0] > 0 else ("one", "two")
     assert told.startswith(f"{ahead} is 0.2000 [0.1500, 0.2500] more accurate than {behind} at n = 10")
     assert f"these draws tell no gap any more {said}" in told
+
+
+NETWORK = COPY.replace('["lm", "glm", "liblinear"]', '["mlp"]')
+
+
+@of_explain
+@pytest.mark.parametrize(
+    ("change", "name", "value", "caused"),
+    [
+        ('spec = {**spec, "activation": "relu"}', "activation.hidden", "relu", "end of training"),
+        ('spec = {**spec, "hidden": spec["hidden"][:2]}', "hidden", "160, 160", "initial weights"),
+    ],
+)
+def test_what_a_network_is_made_of_is_measured_whatever_it_was_asked_for(
+    change: str, name: str, value: str, caused: str, tmp_path: Path
+):
+    path = tmp_path / f"{name.replace('.', '_')}.py"
+    path.write_text(NETWORK.format(id=f"hidden-{path.stem.replace('_', '-')}", change=change))
+
+    found = explain("leek2017", ["py-sklearn", str(path)], method="mlp-leek", sizes=[10], draws=4, fresh=0,
+                    store=tmp_path / "store.sqlite")  # fmt: skip
+
+    (one,) = found["explanations"]
+    by_name = {each["name"]: each for each in one["differences"]}
+    assert (by_name[name]["status"], by_name[name]["right"]) == ("live", value)
+    assert by_name.get(caused, {"status": "consequence"})["status"] == "consequence"
+    assert one["all_switched"]["level"] in ("identical", "within tolerance") and named(one) == {name}
 
 
 @pytest.mark.parametrize(("fresh", "words"), [(20, []), (3, ["--fresh", "3"])])

@@ -23,7 +23,7 @@ from parity.explain.starting import start_of
 from parity.explain.switching import Judged
 from parity.explain.treatment import ENDS, Case, Difference, End, Seen, Side, Switch, Treatment, always
 from parity.run import able
-from parity.spec.intervention import LARGEST_F1
+from parity.spec.intervention import LARGEST_F1, TRANSFORMS, Transform
 from parity.spec.models import MLP, Specification
 from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
@@ -194,6 +194,7 @@ def test_columns_and_cuts_of_the_other_engine_are_written_out(
         ),
         verdict("a blank column", left=outside(blanked=chosen[-1:]), right=outside(blanked=chosen[-1:])),
         verdict("scale", left=outside(factor=0.5, scaling="unit-range"), right=outside(scaling="centre")),
+        verdict("roots", left=outside(transform="square-root"), right=outside(transform="above-127")),
         verdict("one column's scale", left=outside(rescaled=((chosen[2], 3.0),)), right=outside(dtype="float32")),
         verdict("screened columns", left=outside(selected=chosen[1:]), right=outside(selected=chosen[1:])),
         verdict("aliased columns", left=outside(dropped=chosen[:2]), right=outside(dropped=chosen[:2])),
@@ -205,6 +206,12 @@ def test_columns_and_cuts_of_the_other_engine_are_written_out(
     assert f'left_out <- c("{pixels[0]}")' in r_code
     assert f'selected <- c("{chosen[2]}", "{chosen[3]}", "{chosen[4]}")' in r_code and "colFtests" not in r_code
     assert "SelectKBest" not in python_code and "screened columns of the other" in given_to(python_code)
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_a_transform_is_written_as_the_language_has_it(kind: Transform, linear: Bench, tmp_path: Path) -> None:
+    made = outside(transform=kind)
+    promised(recipes(linear, findings(linear, verdict("input_scaling", left=made, right=made)), tmp_path))
 
 
 def test_a_side_is_changed_as_far_as_it_goes_and_the_note_says_what_stays(linear: Bench, tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ PYTHON = {
     "six steps": "options['overrides'] = {**options['overrides'], 'maxiter': 6}",
     "no intercept": "options['overrides'] = {**options['overrides'], 'fit_intercept': False}",
     "float32": "train['x'], test['x'] = train['x'].astype(np.float32), test['x'].astype(np.float32)",
+    "square roots": "train['x'], test['x'] = np.sqrt(train['x']), np.sqrt(test['x'])",
+    "ink or none": "train['x'], test['x'] = 255.0 * (train['x'] > 127), 255.0 * (test['x'] > 127)",
+    "ones thrice": "options['overrides'] = {**options['overrides'], 'class_weight': {0: 1.0, 1: 3.0}}",
+    "rows of ones again": "i = np.flatnonzero(train['y'] == 1); i = np.concatenate([np.arange(len(train['y'])), i])\n"
+    "    train['x'], train['y'], train['rows'] = train['x'][i], train['y'][i], train['rows'][i]",
 }
 "Name of a change -> what it does to a fit, in Python."
 
@@ -155,6 +160,10 @@ HIDDEN: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = [
         ("standardized", "first label"),
         {"input_scaling": "standardized", "labels": "the first row"},
     ),
+    ("py-sklearn", "leekasso-glm", ("square roots",), {"input_scaling": "square roots"}),
+    ("py-sklearn", "leekasso-glm", ("ink or none",), {"input_scaling": "1 where they are above 127, times 255"}),
+    ("py-sklearn", "leekasso-glm", ("ones thrice",), {"class.weights": "class_weight = {0: 1.0, 1: 3.0}"}),
+    ("py-sklearn", "leekasso-lm", ("rows of ones again",), {"class.weights": "rows of class 1 count 2 times"}),
     ("py-sklearn", "leekasso-lm", ("two labels",), {"labels": "rows 3, 40"}),
     ("py-sklearn", "leekasso-lm", ("a drawn label",), {"labels": "1 of the rows, others on every draw"}),
     ("py-sklearn", "leekasso-liblinear", ("no intercept",), {"intercept": "fit_intercept = false"}),

@@ -39,6 +39,7 @@ DRAWS = 2
 SHOWN: dict[str, tuple[str, str, str]] = {
     "standardized": ("input_scaling", "none", "standardize"),
     "divided": ("input_scaling", "none", "divide-by-255"),
+    "square roots": ("input_scaling", "none", "square-root"),
     "column": ("columns", "every column as it is", "without pixel350"),
     "column gone": ("columns", "every column as it is", "without pixel350"),
     "labels": ("labels", "as they are given", "row 5, 8 with the other label"),

@@ -50,6 +50,7 @@ if options.get("initial_weights") is not None:
 PLANTS = {
     "standardized": "mean, sd = train['x'].mean(axis=0), train['x'].std(axis=0)\n"
     "train['x'], test['x'] = ((x - mean) / np.where(sd == 0, 1, sd) for x in (train['x'], test['x']))",
+    "square roots": "train['x'], test['x'] = np.sqrt(train['x']), np.sqrt(test['x'])",
     "divided": "train['x'], test['x'] = train['x'] / 255, test['x'] / 255",
     "column": "train['x'][:, 350] = 0\ntest['x'][:, 350] = 0",
     "column gone": "for side in (train, test):\n"
