@@ -59,7 +59,7 @@ SHOWN: dict[str, tuple[str, str, str]] = {
 PAIRS = (("labels", "halved rate"), ("standardized", "reversed"), ("column", "penalty"), ("epochs", "labels"))
 
 WITHOUT_SWITCH = {
-    *((plant, "right") for plant in ("standardized", "column", "column gone", "rows missing")),
+    *((plant, "right") for plant in ("standardized", "square roots", "column", "column gone", "rows missing")),
     *((plant, "right") for plant in ("penalty", "batch", "input dropout", "momentum")),
 }
 "What the copy makes of whatever it is given, and nothing from outside can undo."
