@@ -19,6 +19,9 @@ CONDITION = 1e-4
 FITS = 5e-3
 "A loss is the one in force where the errors that it makes are off by no more than this share of the largest."
 
+ROUNDING, CLOSE = 1e-4, 3.0
+"Losses that fit to float32's rounding, or up to so many times worse than the best, may be in force as well."
+
 SMALL = 0.02
 "Errors below it tell no ratio: that of a row which is predicted well is mostly rounding."
 
@@ -49,18 +52,16 @@ def loss_of(records: Sequence[Record], l2: float) -> Loss | None:
     telling = np.abs(asked) > SMALL
     if any(not (telling & (y == label)).any() for label in (0, 1)):
         return None
-    shapes = {CROSS_ENTROPY: asked, SQUARED: asked * p * (1 - p)}
-    fits = {kind: _by_class(found, shape, y, telling) for kind, shape in shapes.items()}
-    smoothed = _smoothed(found, p, y)
-    plain = {kind: off for kind, (_, off) in fits.items()} | {"smoothed": smoothed[1]}
-    best = min(plain, key=lambda kind: plain[kind])
-    if plain[CROSS_ENTROPY] <= FITS:
-        best = CROSS_ENTROPY if plain[CROSS_ENTROPY] <= 3 * plain[best] else best
-    if plain[best] > FITS:
-        return Loss(ANOTHER, (1.0, 1.0))
-    if best == "smoothed":
-        return Loss(CROSS_ENTROPY, (1.0, 1.0), smoothed[0])
-    return Loss(best, fits[best][0])
+    smoothing, off = _smoothed(found, p, y)
+    candidates = [
+        _by_class(CROSS_ENTROPY, found, asked, y, telling),
+        _by_class(SQUARED, found, asked * p * (1 - p), y, telling),
+        (Loss(CROSS_ENTROPY, (1.0, 1.0), smoothing), off),
+    ]
+    best = min(off for _, off in candidates)
+    near = max(ROUNDING, CLOSE * best)
+    # The plainest of those that fit as well as the best.
+    return next(loss for loss, off in candidates if off <= near) if best <= FITS else Loss(ANOTHER, (1.0, 1.0))
 
 
 def _errors(records: Sequence[Record], l2: float) -> tuple[Floats, Floats, Floats] | None:
@@ -79,20 +80,22 @@ def _errors(records: Sequence[Record], l2: float) -> tuple[Floats, Floats, Float
     wanted = np.vstack([slopes[-2] - l2 * before[-2], slopes[-1]])
     if design.shape[0] != wanted.shape[0]:
         return None
-    found, _, rank, _ = np.linalg.lstsq(design, wanted, rcond=CONDITION)
-    if rank < len(y) or np.linalg.norm(design @ found - wanted) > FITS * np.linalg.norm(wanted):
+    found, _, rank, singular = np.linalg.lstsq(design, wanted, rcond=CONDITION)
+    # What no errors make of the gradient is rounding, and that much of it in the least telling direction is this large.
+    rounding = float(np.linalg.norm(design @ found - wanted)) / float(singular[-1])
+    if rank < len(y) or rounding > FITS * np.abs(found).max():
         return None
     return np.asarray(found[:, -1]), p[:, -1], y
 
 
-def _by_class(found: Floats, shape: Floats, y: Floats, telling: Any) -> tuple[tuple[float, float], float]:
-    """Factors of each class on errors of a shape, and how far those are from the ones found, of the largest."""
+def _by_class(kind: str, found: Floats, shape: Floats, y: Floats, telling: Any) -> tuple[Loss, float]:
+    """The loss whose errors have a shape, times a factor for each class, and how far off those are."""
     factors = []
     for label in (0, 1):
         rows = telling & (y == label)
         factors.append(float((found[rows] * shape[rows]).sum() / (shape[rows] ** 2).sum()))
     off = np.abs(found - np.where(y == 1, factors[1], factors[0]) * shape)
-    return (short(factors[0], 2), short(factors[1], 2)), float(off.max() / np.abs(found).max())
+    return Loss(kind, (short(factors[0], 2), short(factors[1], 2))), float(off.max() / np.abs(found).max())
 
 
 def _smoothed(found: Floats, p: Floats, y: Floats) -> tuple[float, float]:

@@ -77,6 +77,15 @@ def test_what_is_none_of_them_is_another_loss():
     assert found is not None and found.kind == ANOTHER
 
 
+def test_nothing_is_told_of_gradients_of_few_digits():
+    start, step = records("cross-entropy")
+    slopes = {kind: [each.astype(np.float16) for each in arrays] for kind, arrays in step["gradients"].items()}
+
+    found = loss_of([start, {**step, "gradients": slopes}], L2)
+
+    assert found is None or found.kind == CROSS_ENTROPY
+
+
 def test_nothing_is_told_of_more_rows_than_activations_nor_without_gradients():
     assert loss_of(records("cross-entropy", n=70, units=20), L2) is None
 
