@@ -16,9 +16,11 @@ from parity.engines import jax_on_cpu
 from parity.engines.environment import r
 from parity.study.processes import ONE_THREAD, environ_of
 
+HALTED = "Execution halted"
+"What R says last of an error is that it ends."
+
 RUN_SECONDS = 300.0
 "The slowest network of the presets takes 90 s in a process of its own, Keras' start included; three times that hangs."
-
 
 LAST_WORDS = 300
 "Characters of a process' last line: enough for the sentence in which R and Python say what went wrong."
@@ -58,9 +60,10 @@ def run(script: Path, language: str, runtime: str, device: str = "cpu", seconds:
     accuracy = _number(lines[-1]) if lines else None
     if accuracy is not None and code == 0:
         return Run(accuracy)
-    last = (words or lines or ["it said nothing"])[-1][:LAST_WORDS]
+    told = [line for line in words if line != HALTED] or words or lines or ["it said nothing"]
+    last = told[-1][:LAST_WORDS].rstrip(".")
     ended = f"took longer than {seconds:g} s" if code is None else f"ended with exit code {code}"
-    return Run(None, f"It was run and {ended}; its last words: {last}")
+    return Run(None, f"It was run and {ended}; its last words: {last}.")
 
 
 def command(language: str) -> list[str]:

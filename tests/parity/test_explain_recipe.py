@@ -298,7 +298,7 @@ def test_a_script_that_hangs_or_fails_is_ended_and_its_last_words_are_told(tmp_p
     assert ended.accuracy is None and "took longer than 2 s" in ended.why
     (tmp_path / "fails.py").write_text("print(0.5)\nraise ValueError('no such column')\n")
     failed = run(tmp_path / "fails.py", "Python", "python")
-    assert failed.accuracy is None and failed.why.endswith("exit code 1; its last words: ValueError: no such column")
+    assert failed.accuracy is None and failed.why.endswith("exit code 1; its last words: ValueError: no such column.")
 
 
 def test_long_lists_and_comments_keep_within_a_page() -> None:
