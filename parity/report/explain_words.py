@@ -265,7 +265,8 @@ def remaining_words(explanation: Plain) -> str:
     found = explanation.get("remaining")
     if not found:
         return ""
-    where = f"With everything switched the first updates on draw {found['draw']}"
+    which = f"first updates on draw {found['draw']}"
+    where = f"With everything switched the {which}" if live(explanation) else f"The {which}"
     if found["parts"]:
         first, *others = (f"{each['name']} ({each['left']}; {each['right']})" for each in found["parts"])
         rest = f", then in {listed(others)}" if others else ""

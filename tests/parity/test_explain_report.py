@@ -19,6 +19,7 @@ from parity.report.document import SCHEMA_FILE
 from parity.report.explain_html import explanation_html
 from parity.report.explain_markdown import explanation_markdown
 from parity.report.explain_terminal import print_explanation
+from parity.report.explain_words import beside_words
 from parity.report.figure import CannotDraw
 from parity.report.waterfall import scale, several, ticks, waterfall, waterfall_picture
 from parity.report.waterfall_svg import NARROW, WIDE, Layout, waterfall_svg
@@ -235,6 +236,26 @@ def test_a_side_that_does_not_repeat_itself_is_said_to_scatter_wherever_an_expla
     source["explanations"][0]["scatter"] = {"left": None, "right": None}
     shown = [told(source, monkeypatch, capsys), explanation_markdown(source), explanation_html(source)]
     assert not any("repeat itself" in in_one(text) for text in shown)
+
+
+PART = {"name": "labels", "left": "as they are given", "right": "row 3 with the other label", "evidence": "targets"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "differences", "said"),
+    [
+        ([PART], None, "With everything switched the first updates on draw 7 still part, first in labels (as they are"),
+        ([], None, "With everything switched the first updates on draw 7 agree in all that both sides show of them:"),
+        ([], [], "The first updates on draw 7 agree in all that both sides show of them: rows and labels."),
+    ],
+)
+def test_what_first_updates_still_show_is_told_with_what_is_left(parts, differences, said) -> None:
+    found = explanation(remaining={"draw": 7, "compared": ["rows", "labels"], "parts": parts})
+    if differences is not None:
+        found["differences"] = differences
+    SCHEMA.validate(document(found))
+
+    assert said in beside_words(found)
 
 
 def test_what_is_open_or_unfinished_is_said_to_be_so(
