@@ -45,7 +45,7 @@ def sets_of(players: int) -> list[Set]:
 
 
 def shapley(worth: Mapping[Set, Floats], players: int) -> Floats:
-    """(draws, players) shares from the (draws,) worth of every set."""
+    """(draws, players) shares from the (draws,) worth of every set; of no players there are none."""
     shares = np.zeros((len(worth[frozenset()]), players))
     for player in range(players):
         for others in sets_of(players):

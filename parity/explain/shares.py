@@ -66,9 +66,7 @@ def alone(bench: Bench, now: Findings) -> Findings:
 
 def shares(bench: Bench, now: Findings) -> Iterator[Findings]:
     """Shapley shares of the gap: exact for few differences, from sampled orders for more, one round after another."""
-    if not now.live:
-        yield now
-    elif len(now.live) <= FEW:
+    if len(now.live) <= FEW:
         yield _exact(bench, now)
     else:
         yield from _sampled(bench, now)

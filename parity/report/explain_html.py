@@ -74,9 +74,7 @@ def _group(group: Sequence[Plain], place: int, among: bool) -> Plain:
         ],
         "fitted": fitted,
         "small": [(each.n, waterfall_svg(each, span, NARROW)) for each in drawn] if span else [],
-        "rows": words.share_rows(group, [step.name for step in drawn[0].steps if step.kind in ("share", "none")])
-        if drawn
-        else [],
+        "rows": words.share_rows(group, drawn[0].differences) if drawn else [],
     }
 
 

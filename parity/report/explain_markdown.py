@@ -48,7 +48,7 @@ def _by_size(group: Sequence[Plain]) -> list[str]:
     drawn = several(group)
     if not drawn:
         return []
-    names = [step.name for step in drawn[0].steps if step.kind in ("share", "none")]
+    names = drawn[0].differences
     sizes = [f"n = {each['n']}" for each in group if each.get("base")]
     rows = [[table_cell(cell) for cell in row] for row in words.share_rows(group, names)]
     note = (

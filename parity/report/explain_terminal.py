@@ -54,7 +54,7 @@ def _by_size(group: Sequence[Plain], width: int) -> None:
         return
     first = group[0]
     _wrapped(f"{first['left']}  ~  {first['right']}   {first['method']}, shares of the gap by n", width)
-    names = [step.name for step in drawn[0].steps if step.kind in ("share", "none")]
+    names = drawn[0].differences
     rows = words.share_rows(group, names)
     sizes = [f"n = {each['n']}" for each in group if each.get("base")]
     lead = min(LONGEST_NAME, max(len(row[0]) for row in rows))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,9 @@ from parity.report.explain_words import VISIBLE, accuracy, groups, interval, liv
 
 Plain = dict[str, Any]
 Span = tuple[float, float]
+
+UNEXPLAINED, NOT_SHARED, NOTHING = "unexplained", "not shared out", "–"
+"Steps after the differences, and what stands where there is none of them."
 
 NARROWEST = 0.002
 "Accuracy that a scale spans at least: gaps of rounding are not blown up to fill it."
@@ -66,6 +70,11 @@ class Waterfall:
     margin: float
     steps: tuple[Step, ...]
 
+    @property
+    def differences(self) -> list[str]:
+        """The names of the steps that stand for a difference."""
+        return [step.name for step in self.steps if step.name not in (UNEXPLAINED, NOT_SHARED)]
+
 
 def waterfall(explanation: Plain, names: Sequence[str] | None = None) -> Waterfall | None:
     """The steps of an explanation; None where nothing was fitted, or where there is no gap and no difference.
@@ -87,10 +96,10 @@ def waterfall(explanation: Plain, names: Sequence[str] | None = None) -> Waterfa
             at = steps[-1].end
     remainder = explanation.get("remainder")
     if remainder is not None:
-        steps.append(_step("unexplained", "remainder", at, remainder["accuracy"], base["draws"]))
+        steps.append(_step(UNEXPLAINED, "remainder", at, remainder["accuracy"], base["draws"]))
         at = steps[-1].end
     if rest := not_shared(explanation):
-        steps.append(Step("not shared out", "rest", at, rest))
+        steps.append(Step(NOT_SHARED, "rest", at, rest))
     if not known and not names and abs(base["right"] - base["left"]) <= VISIBLE:
         return None
     return Waterfall(
@@ -112,7 +121,17 @@ def several(explanations: Sequence[Plain]) -> list[Waterfall]:
             size = abs(each["share"]["accuracy"]["mean"]) if each["share"] else 0.0
             weight[each["name"]] = weight.get(each["name"], 0.0) + size
     names = sorted(weight, key=lambda name: -weight[name])
-    return [found for each in explanations if (found := waterfall(each, names)) is not None]
+    found = [drawn for each in explanations if (drawn := waterfall(each, names)) is not None]
+    ends = [name for name in (UNEXPLAINED, NOT_SHARED) if any(step.name == name for w in found for step in w.steps)]
+    return [dataclasses.replace(w, steps=(*w.steps[: len(names)], *_ends(w, len(names), ends))) for w in found]
+
+
+def _ends(drawn: Waterfall, shares: int, names: Sequence[str]) -> Iterator[Step]:
+    """The steps after the shares, an empty one where this waterfall has none of a name."""
+    known = {step.name: step for step in drawn.steps[shares:]}
+    at = known[UNEXPLAINED].end if UNEXPLAINED in known else drawn.steps[shares - 1].end if shares else drawn.before
+    for name in names:
+        yield known.get(name, Step(name, "none", at, note=NOTHING))
 
 
 def scale(waterfalls: Sequence[Waterfall]) -> Span:

@@ -139,9 +139,10 @@ def test_one_draw_has_no_interval() -> None:
 
 def test_sizes_beside_each_other_have_the_same_rows_on_one_scale() -> None:
     drawn = several([explanation(10), many(40), {**nothing(), "n": 80}])
-    rows = [[s.name for s in each.steps if s.kind in ("share", "none")] for each in drawn]
+    rows = [[s.name for s in each.steps] for each in drawn]
+    assert rows[0][-1] == "unexplained" and drawn[2].steps[-1].note == "–" and drawn[0].differences == rows[0][:-1]
     assert rows[0] == rows[1] == rows[2] and rows[0][0] == "learning rate"
-    assert {s.note for s in drawn[2].steps} == {"not found"}
+    assert {s.note for s in drawn[2].steps} == {"not found", "–"}
     low, high = scale(drawn)
     reached = [s.start + at for each in drawn for s in each.steps for at in (s.low or 0, s.high or 0, s.mean)]
     assert low < min(reached) and max(reached) < high
