@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from parity.engines.contract import Plain
 from parity.errors import unknown
@@ -24,14 +25,21 @@ def with_overrides(parts: Plain, overrides: Plain, optimizer: str | None) -> str
     room = room_for(each, images)
     shared = set(inspect.signature(keras.layers.Conv2D).parameters) if images else set()
     for name, given in overrides.items():
-        # A study's file has no keys but words, and Keras takes a class that it does not find for one of weight 1.
-        value = {int(label): weight for label, weight in given.items()} if name == "class_weight" else given
+        value = by_class(given) if name == "class_weight" and isinstance(given, dict) else given
         part = next((part for part in room if name in room[part]), None)
         if part is None:
             raise ValueError(str(unknown("argument", name, set().union(*room.values()), "Keras")))
         for each_part in (part, *(["convolution"] if part == "dense" and name in shared else [])):
             parts[each_part] = {**parts[each_part], name: value}
     return each.__name__ if optimizer or parts["optimizer"] else None
+
+
+def by_class(weights: Plain) -> dict[int, Any]:
+    """Weights by the class as a number: a study's file has words for keys, and a class that Keras misses weighs 1.
+
+    A key that is no whole number is a ValueError.
+    """
+    return {int(label): weight for label, weight in weights.items()}
 
 
 def room_for(optimizer: type, images: bool = False) -> dict[str, set[str]]:
