@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
-from parity.engines.contract import Plain
+from parity.engines.contract import Plain, beside
 from parity.errors import unknown
+
+weights = beside(__file__, "keras_weights")
 
 GIVEN = ("self", "kwargs", "units", "filters", "kernel_size", "x", "y", "name", "callbacks")
 "Arguments that the engine gives itself and no override replaces."
@@ -25,21 +26,13 @@ def with_overrides(parts: Plain, overrides: Plain, optimizer: str | None) -> str
     room = room_for(each, images)
     shared = set(inspect.signature(keras.layers.Conv2D).parameters) if images else set()
     for name, given in overrides.items():
-        value = by_class(given) if name == "class_weight" and isinstance(given, dict) else given
+        value = weights.by_class(given) if name == "class_weight" and isinstance(given, dict) else given
         part = next((part for part in room if name in room[part]), None)
         if part is None:
             raise ValueError(str(unknown("argument", name, set().union(*room.values()), "Keras")))
         for each_part in (part, *(["convolution"] if part == "dense" and name in shared else [])):
             parts[each_part] = {**parts[each_part], name: value}
     return each.__name__ if optimizer or parts["optimizer"] else None
-
-
-def by_class(weights: Plain) -> dict[int, Any]:
-    """Weights by the class as a number: a study's file has words for keys, and a class that Keras misses weighs 1.
-
-    A key that is no whole number is a ValueError.
-    """
-    return {int(label): weight for label, weight in weights.items()}
 
 
 def room_for(optimizer: type, images: bool = False) -> dict[str, set[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 from parity.engines.contract import Plain, beside, option
 
 native, watched = beside(__file__, "native_calls"), beside(__file__, "keras_first_batch")
+weights = beside(__file__, "keras_weights")
 
 
 def trained(
@@ -27,7 +28,7 @@ def trained(
     if records and "steps" in asked:
         batches = itertools.islice(batches_of(len(x), arguments, options), asked["steps"])
         seen = heard(model)
-        return [], [*records, *(traced(model, seen, x[p], y[p], weighted(of_rows(arguments, p))) for p in batches)]
+        return [], [*records, *(traced(model, seen, x[p], y[p], weights.of_update(arguments, p)) for p in batches)]
     if records:
         callbacks = [*callbacks, after_epochs(lambda: records.append(arrays(model)))]
     return fits(model, x, y, arguments, options, {"callbacks": callbacks} if callbacks else {}), records
@@ -47,13 +48,13 @@ def code(arguments: Plain, options: Plain) -> list[str]:
     if option(options, "untrained"):
         return []
     if "steps" in option(options, "trace", {}):
-        given = weighted(of_rows(arguments, native.Code("places")))
+        given = weights.of_update(arguments, native.Code("places"))
         each = native.call_code("model.train_on_batch", given, "x_train[places], y_train[places]")
         return ["for places in batches:", f"    {each}"]
     if option(options, "row_order") is None:
         return [native.call_code("model.fit", arguments, "x_train, y_train")]
     each = "x_train[places], y_train[places]"
-    given = one_epoch(of_rows(arguments, native.Code("places")), native.Code("epoch"))
+    given = one_epoch(weights.of_rows(arguments, native.Code("places")), native.Code("epoch"))
     return ["for epoch, places in enumerate(row_order):", f"    {native.call_code('model.fit', given, each)}"]
 
 
@@ -64,7 +65,7 @@ def fits(model: Any, x: Any, y: Any, arguments: Plain, options: Plain, more: Pla
         return [model.fit(x, y, **arguments, **more)]
     check_orders(orders, arguments["epochs"])
     return [
-        model.fit(x[places], y[places], **one_epoch(of_rows(arguments, places), epoch), **more)
+        model.fit(x[places], y[places], **one_epoch(weights.of_rows(arguments, places), epoch), **more)
         for epoch, places in enumerate(orders)
     ]
 
@@ -73,23 +74,6 @@ def one_epoch(arguments: Plain, epoch: Any) -> Plain:
     """What fit is given to run one epoch of several, counted from 0, on rows that stand as they are to be visited."""
     end = native.Code(f"{epoch} + 1") if isinstance(epoch, str) else epoch + 1
     return {**arguments, "shuffle": False, "initial_epoch": epoch, "epochs": end}
-
-
-def of_rows(arguments: Plain, places: Any) -> Plain:
-    """What fit is given, for some of the rows: the weights of those rows where rows have weights."""
-    import numpy as np
-
-    weights = arguments.get("sample_weight")
-    if weights is None:
-        return arguments
-    if isinstance(places, native.Code):
-        return {**arguments, "sample_weight": native.Code(f"np.array({native.code_of(weights)})[{places}]")}
-    return {**arguments, "sample_weight": np.asarray(weights)[places]}
-
-
-def weighted(arguments: Plain) -> Plain:
-    """What of the arguments of fit says how rows weigh: train_on_batch takes it as well."""
-    return {name: arguments[name] for name in ("sample_weight", "class_weight") if arguments.get(name) is not None}
 
 
 def batches_of(n: int, arguments: Plain, options: Plain) -> Iterator[Any]:
@@ -119,10 +103,10 @@ def after_epochs(call: Callable[[], None]) -> Any:
     return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: call())
 
 
-def traced(model: Any, seen: Plain, x: Any, y: Any, weights: Plain) -> Plain:
+def traced(model: Any, seen: Plain, x: Any, y: Any, given: Plain) -> Plain:
     """One update by train_on_batch of a model that runs eagerly, and what it was given and computed.
 
-    x: (rows, p); y: (rows,); seen: what `heard` fills; weights: how rows weigh, as `weighted` has it. Without
+    x: (rows, p); y: (rows,); seen: what `heard` fills; given: how rows weigh, as `of_update` has it. Without
     activations where the model has layers that are neither dense, dropout nor its scaling.
     """
     import keras
@@ -130,7 +114,7 @@ def traced(model: Any, seen: Plain, x: Any, y: Any, weights: Plain) -> Plain:
     # The adapter of fit makes its float type of what it is given, train_on_batch takes arrays as they are.
     x = x.astype(keras.config.floatx())
     activations = activations_of(model, x)
-    loss = model.train_on_batch(x, y, return_dict=True, **weights)["loss"]
+    loss = model.train_on_batch(x, y, return_dict=True, **given)["loss"]
     return {**seen, **activations, "loss": loss, **arrays(model)}
 
 

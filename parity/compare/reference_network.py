@@ -218,11 +218,15 @@ def forward(network: Network, x: Floats, rounded: Rounded = _exact) -> Arrays:
     return tuple(found)
 
 
-def scores(network: Network, x: Floats, rounded: Rounded = _exact) -> Floats:
-    """(n, outputs) scores of the output layer, of which its probabilities are made."""
-    *_, (weights, biases) = network.layers
-    below = (x, *forward(network, x, rounded)[:-1])[-1]
-    return np.asarray(below @ weights + biases)
+def scores(network: Network, x: Floats, hidden: Callable[[Floats], Floats] | None = None) -> Floats:
+    """(n, outputs) scores of the output layer, of which its probabilities are made.
+
+    hidden: what becomes of the scores of hidden units, in place of the network's activation.
+    """
+    *inner, (weights, biases) = network.layers
+    for w, b in inner:
+        x = hidden(x @ w + b) if hidden is not None else _activate(network.activation, x @ w + b)
+    return np.asarray(x @ weights + biases)
 
 
 def loss(network: Network, x: Floats, y: NDArray[np.int64], l2: float = 0.0) -> float:

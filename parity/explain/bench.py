@@ -96,10 +96,10 @@ class Bench:
         """Both sides' results, one a place."""
         places, sides, failed = [], [], []
         for place, pair in enumerate(results):
-            done = [each for end in ENDS if (each := pair[end]) is not None and each.status == "done"]
-            if len(done) == len(ENDS):
+            whole = done(pair)
+            if len(whole) == len(ENDS):
                 places.append(place)
-                sides.append([self.fitted(each) for each in done])
+                sides.append([self.fitted(whole[end]) for end in ENDS])
                 continue
             for end in ENDS:
                 each = pair[end]
@@ -139,6 +139,11 @@ class Bench:
     def closeness(self, pairing: Pairing, tolerances: Sequence[float]) -> Closeness:
         """How close two sides are. ValueError where no draw could be fitted on both."""
         return closeness(pairing.left, pairing.right, self.case.margin, [tolerances[place] for place in pairing.places])
+
+
+def done(results: Mapping[End, Result | None]) -> dict[End, Result]:
+    """The sides that have a fit."""
+    return {end: result for end, result in results.items() if result is not None and result.status == "done"}
 
 
 def draw_of(case: Case, draw: Draw, fitted: Mapping[End, Result], untrained: Mapping[End, Result]) -> Seen:

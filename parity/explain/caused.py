@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
-from parity.explain.bench import Bench
+from parity.explain.bench import Bench, done
 from parity.explain.found import Verdict
 from parity.explain.switching import UNTRAINED, trials_of
 from parity.explain.treatment import ENDS, Difference, Seen, Switch
@@ -53,13 +53,13 @@ def _refitted(bench: Bench, switches: Collection[Switch], seen: Sequence[Seen]) 
     """The draws under switches; those on which either side has no fit are left out."""
     fits = bench.both([(switches, each) for each in seen])
     network = isinstance(bench.case.spec, MLP)
-    starts = {end: bench.cells(end, switches, seen, UNTRAINED) if network else [] for end in ENDS}
-    begun = bench.fits([cell for end in ENDS for cell in starts[end]]) if network else {}
+    starts = {end: bench.cells(end, switches, seen, UNTRAINED) for end in ENDS if network}
+    begun = bench.fits([cell for cells in starts.values() for cell in cells]) if starts else {}
     found = []
     for place, each in enumerate(seen):
-        fitted = {end: result for end, result in fits[place].items() if result is not None and result.status == "done"}
+        fitted = done(fits[place])
         if len(fitted) == len(ENDS):
-            untrained = {end: begun.get(cells[place].key) for end, cells in starts.items() if cells}
-            known = {end: result for end, result in untrained.items() if result is not None}
-            found.append(each.refitted(fitted, {end: r for end, r in known.items() if r.status == "done"}))
+            found.append(
+                each.refitted(fitted, done({end: begun.get(cells[place].key) for end, cells in starts.items()}))
+            )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -220,7 +220,7 @@ def reversed_rows() -> Change:
     return Change("order of rows", "the last row first", "as they stand", "rows reversed by us", backwards, backwards)
 
 
-def counted(label: int, times: int, labels: Callable[[Seen], Sequence[int]]) -> Change:
+def counted(label: int, times: int, labels: Callable[[Seen], Iterable[int]]) -> Change:
     """Rows of one class that weigh as much as several. labels: of a draw's training rows."""
 
     def treat(seen: Seen) -> Treatment:

@@ -58,7 +58,7 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
     reads = _reads(bench, seen)
     listed = _listed(bench, seen, reads)
     judged = verified(bench, listed, seen, reads)
-    verdicts = _decided(bench, judged, seen, tolerances)
+    verdicts = _joined(bench, judged, seen, tolerances)
     for _ in range(1 if isinstance(bench.case.spec, MLP) else SEARCHES):
         if not _open(bench, verdicts, seen, tolerances):
             break
@@ -68,7 +68,7 @@ def findings(bench: Bench, searched: Sequence[Draw], fresh: Sequence[Draw], more
         judged = list({each.name: each for each in [*judged, *extra]}.values())
         # What was found beside switches at one end need not hold beside those at the other.
         ends = {v.name: v.end for v in verdicts if v.status == "live" and v.end is not None}
-        verdicts = _decided(bench, judged, seen, tolerances, ends)
+        verdicts = _joined(bench, judged, seen, tolerances, ends)
     now = dataclasses.replace(now, verdicts=tuple(verdicts), missing="effects")
     look_ahead([way for v in now.live for way in v.judged.chosen.values()], seen)
     every = _thrown(verdicts)
@@ -185,17 +185,6 @@ def _largest_f1(bench: Bench, seen: Sequence[Seen]) -> dict[End, list[Result]]:
     return {end: each for end, each in found.items() if all(result.status == "done" for result in each)}
 
 
-def _decided(
-    bench: Bench,
-    judged: Sequence[Judged],
-    seen: Sequence[Seen],
-    tolerances: Sequence[float],
-    known: Mapping[str, End] | None = None,
-) -> list[Verdict]:
-    """What became of each difference; those that others cause are not switched."""
-    return without_consequences(bench, _joined(bench, judged, seen, tolerances, known), seen)
-
-
 def _joined(
     bench: Bench,
     judged: Sequence[Judged],
@@ -231,7 +220,7 @@ def _joined(
             kept = dataclasses.replace(each, chosen=ways[i])
             status = "unknown" if (i, end) in inert else "live"
             verdicts.append(Verdict(kept, status, end))
-    return _counted(bench, verdicts, seen, tolerances)
+    return without_consequences(bench, _counted(bench, verdicts, seen, tolerances), seen)
 
 
 def _counted(

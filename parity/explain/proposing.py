@@ -226,10 +226,6 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
     """
     natives, n = ground.natives[end], ground.seen[place].draw.n
     labels = ground.bench.case.data.y
-
-    def of_draw(each: Seen) -> list[int]:
-        return [int(label) for label in _labels(labels, each)]
-
     done = [results[other(end)].facts.get("iterations") for results in ground.base]
     own = ground.base[place][end].facts.get("iterations")
     without = changes.no_intercept(natives)
@@ -242,7 +238,11 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
         *map(changes.transformed, TRANSFORMS),
         *(changes.transformed(kind, changes.PIXEL) for kind in changes.STEPPED),
         *changes.weighted(natives),
-        *(changes.counted(label, times, of_draw) for label in (0, 1) for times in changes.COUNTED),
+        *(
+            changes.counted(label, times, lambda each: _labels(labels, each))
+            for label in (0, 1)
+            for times in changes.COUNTED
+        ),
         *changes.native_values(natives),
     ]
     first = [*map(_scaling_step, SCALINGS), None if without is None else Step(without, supposed={"intercept": False})]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from parity.explain.aspects import ASPECTS
+from parity.explain.aspects import ASPECTS, parts
 from parity.explain.bench import Bench
 from parity.explain.traced import DEEP, Asked, can_be_watched, shown
-from parity.explain.treatment import Seen, Switch
+from parity.explain.treatment import ENDS, Seen, Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,16 @@ def remaining(bench: Bench, switches: Collection[Switch], seen: Seen, inert: Col
     """
     if not can_be_watched(bench.case):
         return None
-    left, right = shown(
-        [
-            Asked(bench.case, "left", seen, bench.treated("left", switches, seen), DEEP),
-            Asked(bench.case, "right", seen, bench.treated("right", switches, seen), DEEP),
-        ]
-    )
-    compared, parts = [], []
-    for aspect in ASPECTS:
-        one, other = aspect.value(left), aspect.value(right)
-        if one is None or other is None or aspect.name in inert:
-            continue
-        compared.append(aspect.name)
-        if not aspect.alike(one, other):
-            parts.append(Parting(aspect.name, aspect.words(one), aspect.words(other), aspect.evidence))
-    return Remaining(seen.draw.index, tuple(compared), tuple(parts)) if compared else None
+    left, right = shown([Asked(bench.case, end, seen, bench.treated(end, switches, seen), DEEP) for end in ENDS])
+    compared = [
+        aspect
+        for aspect in ASPECTS
+        if aspect.name not in inert and aspect.value(left) is not None and aspect.value(right) is not None
+    ]
+    parted = [
+        Parting(aspect.name, aspect.words(aspect.value(left)), aspect.words(aspect.value(right)), aspect.evidence)
+        for aspect in compared
+        if parts(aspect, left, right)
+    ]
+    names = tuple(aspect.name for aspect in compared)
+    return Remaining(seen.draw.index, names, tuple(parted)) if names else None

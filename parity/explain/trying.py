@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from parity.explain.bench import Bench
+from parity.explain.bench import Bench, done
 from parity.explain.changes import Change, Natives, Treat
 from parity.explain.holding import Proof
 from parity.explain.proposing import calibration, picture
@@ -68,11 +68,8 @@ def _ground(
     bench: Bench, seen: Sequence[Seen], thrown: Collection[Switch], reads: Mapping[End, Read] | None
 ) -> Ground | None:
     pairs = bench.both([(list(thrown), each) for each in seen])
-    whole = [
-        (each, {end: result for end, result in pair.items() if result is not None and result.status == "done"})
-        for each, pair in zip(seen, pairs, strict=True)
-    ]
-    whole = [(each, pair) for each, pair in whole if len(pair) == len(ENDS)]
+    fitted = [(each, done(pair)) for each, pair in zip(seen, pairs, strict=True)]
+    whole = [(each, pair) for each, pair in fitted if len(pair) == len(ENDS)]
     if not whole:
         return None
     reads = _reads(bench) if reads is None else reads

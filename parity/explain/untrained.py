@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from parity.compare.reference_network import Network, scores
 from parity.explain.starting import own_start
 from parity.explain.treatment import Case, End, Seen
 from parity.spec.intervention import Floats, Scaling, scaled
@@ -85,11 +85,12 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str]]:
     inputs = [scaled(rows[told], train, scaling) for scaling in SCALINGS]
     wanted = np.log(target[told]) - np.log1p(-target[told])
     asked = case.spec.activation
-    layers = list(zip(*start, strict=True))
+    arrays = tuple(array for layer in zip(*start, strict=True) for array in layer)
+    network = Network(arrays, asked, "sigmoid" if arrays[-1].shape[-1] == 1 else "softmax")
 
     def gives_it(activation: str, factor: float) -> bool:
         hidden = ACTIVATIONS[activation]
-        odds = (_log_odds(layers, x, lambda score: factor * hidden(score)) for x in inputs)
+        odds = (_log_odds(network, x, lambda score: factor * hidden(score)) for x in inputs)
         return any(np.allclose(each, wanted, rtol=CLOSE, atol=CLOSE) for each in odds)
 
     kept = 1 - (case.spec.dropout or 0.0)
@@ -100,10 +101,7 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str]]:
     return set()
 
 
-def _log_odds(layers: Sequence[tuple[Any, Any]], x: Floats, hidden: Callable[[Floats], Floats]) -> Floats:
-    """(n,) log odds of class 1 of (n, p) rows. layers: weights and biases of each."""
-    *inner, (weights, biases) = layers
-    for w, b in inner:
-        x = hidden(x @ w + b)
-    score = x @ weights + biases
+def _log_odds(network: Network, x: Floats, hidden: Callable[[Floats], Floats]) -> Floats:
+    """(n,) log odds of class 1 of (n, p) rows."""
+    score = scores(network, x, hidden)
     return np.asarray(score[:, -1] - (score[:, 0] if score.shape[1] > 1 else 0))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.engines.names import tables
+from parity.engines.names import Name, tables
 from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, share_told
 from parity.explain.inputs import BACKWARDS, DIVIDED, DIVISOR, STANDARDIZED, STANDING, UNSCALED, Places, Rows
 from parity.explain.starting import own_start, with_outputs
@@ -128,13 +128,13 @@ def _ways(watched: Watched, aspect: Aspect, end: End, own: Shown, wanted: Shown,
         case "penalty.l2":
             yield from _asked_for("l2", mine[0], theirs[0], case.spec.l2)
         case "loss":
-            for name, words in _natives(case, end, "loss"):
-                for word in (word for word, meant in words.items() if meant == theirs.kind and not theirs.smoothing):
-                    yield f"{name} = {word}", always(Treatment(overrides={name: word})), True
+            for name in _names(case, end, "loss"):
+                for word, meant in name.values.items():
+                    if meant == theirs.kind and not theirs.smoothing:
+                        yield from _overridden(name, word)
         case "class.weights" if mine.weights == (1, 1):
-            for name, _ in _natives(case, end, "class.weights"):
-                weights = {str(label): weight for label, weight in enumerate(theirs.weights)}
-                yield f"{name} = {weights}", always(Treatment(overrides={name: weights})), True
+            for name in _names(case, end, "class.weights"):
+                yield from _overridden(name, {str(label): weight for label, weight in enumerate(theirs.weights)})
         case "learning_rate":
             yield from _asked_for("learning_rate", rate_of(mine), rate_of(theirs), case.spec.learning_rate)
         case "precision":
@@ -151,6 +151,11 @@ def _ways(watched: Watched, aspect: Aspect, end: End, own: Shown, wanted: Shown,
 
 def _pinned(plain: bool = True, /, **fields: Any) -> Iterator[Way]:
     yield ", ".join(f"spec.{name} = {value}" for name, value in fields.items()), always(Treatment(spec=fields)), plain
+
+
+def _overridden(name: Name, value: Any) -> Iterator[Way]:
+    argument = _argument(name)
+    yield f"{argument} = {value}", always(Treatment(overrides={argument: value})), True
 
 
 def _asked_for(name: str, mine: float, theirs: float, asked: float | None) -> Iterator[Way]:
@@ -227,23 +232,22 @@ def _dropped_inputs(watched: Watched, end: End, own: Shown, wanted: Shown) -> It
         yield "the inputs that the other side drops are 0", OfDraw(watched, masked), True
 
 
-def _natives(case: Case, end: End, parameter: str) -> list[tuple[str, dict[str, Any]]]:
-    """What an engine calls a parameter, and its words for its values."""
+def _names(case: Case, end: End, parameter: str) -> list[Name]:
+    """What an engine calls a parameter."""
     known = [tables()[table] for table in case.side(end).engine.names]
-    names = [name for table in known for name in table.names.values() if name.parameter == parameter]
-    return [(name.key.rpartition(".")[2], name.values) for name in names]
+    return [name for table in known for name in table.names.values() if name.parameter == parameter]
+
+
+def _argument(name: Name) -> str:
+    return name.key.rpartition(".")[2]
 
 
 def _native(case: Case, end: End, parameter: str) -> str | None:
     """What an engine calls a parameter of the glossary's unit, if it has one name for it."""
-    known = tables()
-    keys = [
-        key
-        for table in case.side(end).engine.names
-        for key, name in known[table].names.items()
-        if name.parameter == parameter and name.unit == "share dropped" and "H2ODeepLearning" in key
+    names = [
+        name for name in _names(case, end, parameter) if name.unit == "share dropped" and "H2ODeepLearning" in name.key
     ]
-    return keys[0].rpartition(".")[2] if len(keys) == 1 else None
+    return _argument(names[0]) if len(names) == 1 else None
 
 
 # Rows.
