@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -72,6 +73,7 @@ IN_R = {
     "every other row": "k <- seq(1, nrow(train$x), 2); train$x <- train$x[k, , drop = FALSE]\n"
     "  train$y <- train$y[k]; train$rows <- train$rows[k]",
     "five steps": "options$overrides$maxit <- 5L",
+    "two labels": "train$y[c(3, 8)] <- 1L - train$y[c(3, 8)]",
 }
 
 
@@ -101,8 +103,10 @@ def plant(folder: Path, base: str, changes: Sequence[str]) -> str:
     return str(path)
 
 
-Find = Callable[[str, str, Sequence[str]], list[Difference]]
-"What trying finds between an engine and its plant: engine, method, changes."
+class Find(Protocol):
+    """What trying finds between an engine and its plant, in sets of up to `most` changes."""
+
+    def __call__(self, base: str, method: str, changes: Sequence[str], most: int = 3) -> list[Difference]: ...
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def finding(folder: Path, plants: Sequence[tuple[str, Sequence[str]]]) -> Iterat
         ):
             fits = fitting(store, executor)
 
-            def find(base: str, method: str, changes: Sequence[str]) -> list[Difference]:
+            def find(base: str, method: str, changes: Sequence[str], most: int = 3) -> list[Difference]:
                 left, right = engine(base), engines[base, tuple(changes)]
                 running, _ = able([left, right])
                 sides = Side("left", left, running[left.id]), Side("right", right, running[right.id])
@@ -133,7 +137,7 @@ def finding(folder: Path, plants: Sequence[tuple[str, Sequence[str]]]) -> Iterat
                 assert all(result.status == "done" for each in seen for result in each.fitted.values())
                 screened = screened_columns(case, seen)
                 known = [way for way in screened.ways if way.end == "left"] if screened is not None else []
-                return tried(bench, seen, known, bench.tolerances(seen))
+                return tried(bench, seen, known, bench.tolerances(seen), most=most)
 
             yield find
     finally:
@@ -212,15 +216,19 @@ def test_what_is_hidden_in_a_fit_is_found_and_nothing_else(
         assert any(way.end == "left" for way in each.ways) or each.name == "penalty.strength"
 
 
-IN_R_HIDDEN = [(("five steps",), {"iterations": "maxit = 5"})]
+IN_R_HIDDEN: list[tuple[tuple[str, ...], int, dict[str, str]]] = [
+    (("five steps",), 3, {"iterations": "maxit = 5"}),
+    # glm then diverges, which no simulated fit repeats. Where no set explains it, every pair of rows is tried.
+    (("two labels",), 0, {"labels": "rows 3, 8"}),
+]
 
 
 @needs_r
 @pytest.mark.slow
 def test_what_is_hidden_in_a_fit_of_r_is_found_as_well(tmp_path: Path):
-    with finding(tmp_path, [("r-stats", changes) for changes, _ in IN_R_HIDDEN]) as find:
-        for changes, expected in IN_R_HIDDEN:
-            told = said(find("r-stats", "leekasso-glm", changes))
+    with finding(tmp_path, [("r-stats", changes) for changes, _, _ in IN_R_HIDDEN]) as find:
+        for changes, most, expected in IN_R_HIDDEN:
+            told = said(find("r-stats", "leekasso-glm", changes, most=most))
             assert set(told) == set(expected) and all(words in told[name] for name, words in expected.items()), told
 
 
