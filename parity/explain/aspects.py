@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from parity.compare.reference_network import Plain as Rule
 from parity.explain.inputs import DIVIDED, UNSCALED, Rows
 from parity.explain.losses import Loss
+from parity.explain.rules import Clipping, constants_of, kind_of
 from parity.explain.traced import Kind, Shown
-from parity.explain.updates import constants_of, kind_of, short
+from parity.explain.updates import short
 from parity.spec.vocabulary import GLOSSARY
 
 RATE = 0.01
@@ -75,6 +77,14 @@ def missing_of(shown: Shown) -> tuple[int, ...] | None:
     return tuple(sorted(set(range(len(rows.mask))) - set(rows.places))) if rows is not None and rows.whole else None
 
 
+def repeated_of(shown: Shown) -> tuple[int, ...] | None:
+    """Places of rows that come again, once for every time that they do."""
+    if shown.every is None:
+        return None
+    counts = Counter(shown.every)
+    return tuple(place for place in sorted(counts) for _ in range(counts[place] - 1))
+
+
 def batch_of(shown: Shown) -> int | str | None:
     if shown.batch is None or shown.rows is None:
         return None
@@ -103,6 +113,38 @@ def rule_of(shown: Shown) -> Rule | None:
 
 def rates_of(shown: Shown) -> Mapping[Rule, float] | None:
     return shown.rules or None
+
+
+def decay_of(shown: Shown) -> float | None:
+    return shown.updates.decay if shown.updates is not None and shown.rules else None
+
+
+def limit_of(kind: Clipping) -> Callable[[Shown], tuple[float, float] | None]:
+    """Between which numbers the limit on gradients is; infinite where there is none."""
+
+    def value(shown: Shown) -> tuple[float, float] | None:
+        if shown.updates is None or not shown.rules:
+            return None
+        clip = shown.updates.clip
+        if clip is None or clip.kind != kind:
+            return math.inf, math.inf
+        return (clip.limit if clip.exact else 0.0), clip.limit
+
+    return value
+
+
+def _limit_words(limit: tuple[float, float]) -> str:
+    low, high = limit
+    return "none" if math.isinf(high) else f"{high:g}" if low == high else f"at most {high:g}"
+
+
+def _same_limit(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return max(one[0], other[0]) <= min(one[1], other[1]) * (1 + SHARE)
+
+
+def known_of(shown: Shown) -> bool | None:
+    """Whether some rule makes its updates."""
+    return None if shown.updates is None else bool(shown.rules)
 
 
 def close(one: float, other: float) -> bool:
@@ -146,6 +188,10 @@ def _same_penalty(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return any(close(a, b) for a, b in zip(one, other, strict=True))
 
 
+def _same_decay(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=SHARE)
+
+
 def _same_share(one: float, other: float) -> bool:
     return abs(one - other) <= SHARE
 
@@ -168,6 +214,16 @@ def share_told(share: float) -> float:
 def _scaling_words(value: tuple[str, float]) -> str:
     name, factor = value
     return name if factor == 1 else f"{name}, times {factor:g}"
+
+
+def _listed_rows(nothing: str, something: str) -> Callable[[tuple[int, ...]], str]:
+    """Rows by number, the first one being 1."""
+
+    def words(value: tuple[int, ...]) -> str:
+        told = _listed(nothing, something.replace("row", "rows", 1) if len(value) > 1 else something)
+        return told(tuple(place + 1 for place in value))
+
+    return words
 
 
 def _listed(nothing: str, something: str) -> Callable[[tuple[Any, ...]], str]:
@@ -232,8 +288,14 @@ def _glossary(name: str) -> str:
 
 
 ASPECTS = (
-    Aspect("rows", missing_of, _listed("all rows", "all but row {}"), "rows that the updates of an epoch saw",
+    Aspect("inputs", lambda shown: shown.inputs,
+           lambda v: "those given, by a map that is known" if v else "others than those given, by no map that is known",
+           "inputs of the first updates against the draw's rows", "A network learns the inputs that it is shown.",
+           ("rows",)),
+    Aspect("rows", missing_of, _listed_rows("all rows", "all but row {}"), "rows that the updates of an epoch saw",
            "A row that is left out does not pull on the fit."),
+    Aspect("repeated rows", repeated_of, _listed_rows("each row once", "row {} again"), "rows of one update of all",
+           "A row that comes twice weighs twice.", ("all",)),
     Aspect("columns", columns_of, _listed("every column as it is", "without {}"),
            "inputs of the first updates against the draw's rows",
            "A column that is left out has no weight and no say."),
@@ -241,7 +303,8 @@ ASPECTS = (
            _glossary("input_scaling")),
     Aspect("dropout.input", lambda shown: shown.dropped, lambda v: f"{share_told(v):g} of the inputs dropped",
            "inputs of the first updates that are 0 and should not be", _glossary("dropout.input"), alike=_same_share),
-    Aspect("labels", _of_rows(lambda rows: rows.flipped), _listed("as they are given", "row {} with the other label"),
+    Aspect("labels", _of_rows(lambda rows: rows.flipped),
+           _listed_rows("as they are given", "row {} with the other label"),
            "targets of the first updates against the draw's labels", "A network learns the labels that it is shown."),
     Aspect("order of rows", _of_rows(lambda rows: rows.permutation), _order_words,
            "rows of the first updates against the order that was asked for",
@@ -267,6 +330,13 @@ ASPECTS = (
     Aspect("class.weights", lambda shown: shown.loss, _weights_words,
            "errors that the first update's gradients are made of", _glossary("class.weights"), ("given",),
            _same_weights),
+    Aspect("penalty.decay", decay_of, lambda v: f"{v:g}", "updates against their gradients and the weights",
+           _glossary("penalty.decay"), ("given",), _same_decay),
+    *(Aspect(f"gradient.clip.{kind}", limit_of(kind), _limit_words, "updates against their gradients",
+             _glossary(f"gradient.clip.{kind}"), ("given",), _same_limit)
+      for kind in get_args(Clipping)),
+    Aspect("updates", known_of, lambda v: "those of a rule that is known" if v else "those of no rule that is known",
+           "updates against their gradients", "What a step is made of decides where a training goes.", ("given",)),
     Aspect("optimizer", rates_of, _rule_words, "updates against their gradients", _glossary("optimizer"),
            alike=_same_kind),
     Aspect("learning_rate", rates_of, lambda v: f"{rate_of(v):g}", "updates against their gradients",

@@ -12,7 +12,7 @@ from parity.compare.defaults import Entry, worded
 from parity.compare.probes import in_force
 from parity.explain.reading import Read, native_value
 from parity.explain.treatment import Case, Seen, Treatment, always
-from parity.spec.intervention import Scaling, Transform
+from parity.spec.intervention import Scaling, Sets, Transform
 from parity.spec.vocabulary import GLOSSARY
 
 Plain = dict[str, Any]
@@ -44,6 +44,22 @@ SCALED_WORDS: dict[Scaling, str] = {
     "centre": "less their means over the training rows",
     "unit-range": "moved and divided into 0 to 1 by the training rows' range",
 }
+
+APART: tuple[tuple[Sets, Scaling], ...] = (
+    ("train", "divide-by-255"),
+    ("train", "standardize"),
+    ("train", "standardize-n-1"),
+    ("train", "unit-range"),
+    ("test", "divide-by-255"),
+    ("test", "standardize"),
+    ("test", "standardize-n-1"),
+    ("test", "unit-range"),
+    ("each", "standardize"),
+    ("each", "standardize-n-1"),
+    ("each", "unit-range"),
+    ("each", "centre"),
+)
+"Mistakes that are made: one set of rows is not scaled, or the test rows are scaled by what they tell themselves."
 
 TRANSFORMED_WORDS: dict[Transform, str] = {
     "square-root": "square roots of them",
@@ -171,6 +187,24 @@ def scaling(kind: Scaling) -> Change:
     words = SCALED_WORDS[kind]
     treat = always(Treatment(outside={"scaling": kind}))
     return Change("input_scaling", words, "as they are", f"inputs {words} by us", treat, undone)
+
+
+def scaled_apart(sets: Sets, kind: Scaling) -> Change:
+    """The two sets of rows scaled otherwise than alike."""
+    words = {
+        "train": f"the training rows alone {SCALED_WORDS[kind]}",
+        "test": f"the test rows alone {SCALED_WORDS[kind]}",
+        "each": f"both sets of rows {SCALED_WORDS[kind].replace('the training rows', 'each set by itself')}",
+    }[sets]
+    undone = {"factor": PIXEL, "sets": sets} if kind == "divide-by-255" else None
+    return Change(
+        "input_scaling",
+        words,
+        "both sets of rows alike",
+        f"{words}, by us",
+        always(Treatment(outside={"scaling": kind, "sets": sets})),
+        None if undone is None else always(Treatment(outside=undone)),
+    )
 
 
 def transformed(kind: Transform, factor: float = 1.0) -> Change:

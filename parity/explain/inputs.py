@@ -129,6 +129,18 @@ def rows_of(
     )
 
 
+def again_of(record: Record, x: Floats) -> Places | None:
+    """Places of the rows of one update of all, as they stand there; None where they are not shown or not recognised.
+
+    x: (n, p) the draw's rows. A row that comes twice is there twice.
+    """
+    if "input" not in record:
+        return None
+    inputs = np.atleast_2d(np.asarray(record["input"], dtype=np.float64))
+    found = _read(inputs, x, None) if inputs.shape[1] <= x.shape[1] else None
+    return found.places if found is not None else None
+
+
 def _first_epoch(batches: Sequence[Floats], n: int) -> int:
     """Updates of the first epoch, or all that are shown: the next one sees rows that have been seen."""
     seen = batches[0]
@@ -159,11 +171,11 @@ def _read(inputs: Floats, x: Floats, order: Sequence[int] | None) -> _Reading | 
     best: _Reading | None = None
     for scaling, base in _scaled(x):
         for pattern, places in _orders(len(x), len(inputs), order):
-            best = _better(best, _held(inputs, base[list(places)], places, pattern, scaling))
+            best = _better(best, _held(inputs, base[list(places)], x, places, pattern, scaling))
     if (best is None or best.share < 1) and inputs.shape[1] == x.shape[1]:
         for scaling, base in _scaled(x):
             places = _nearest(inputs, base)
-            best = _better(best, _held(inputs, base[list(places)], places, SHUFFLED, scaling))
+            best = _better(best, _held(inputs, base[list(places)], x, places, SHUFFLED, scaling))
     return best if best is not None and best.share >= ALIKE else None
 
 
@@ -198,8 +210,11 @@ def _orders(n: int, count: int, order: Sequence[int] | None) -> Iterator[tuple[s
     yield BACKWARDS, tuple(range(n - 1, -1, -1))[:count]
 
 
-def _held(inputs: Floats, expected: Floats, places: Places, pattern: str, scaling: str) -> _Reading | None:
-    """How well inputs are as expected, times a factor if need be."""
+def _held(inputs: Floats, expected: Floats, x: Floats, places: Places, pattern: str, scaling: str) -> _Reading | None:
+    """How well inputs are as expected, times a factor if need be: those that were 0, and the others.
+
+    Most pixels are dark, and any map that moves them all by one number would do for these.
+    """
     if len(expected) != len(inputs):
         return None
     kept = _columns(inputs, expected)
@@ -208,12 +223,14 @@ def _held(inputs: Floats, expected: Floats, places: Places, pattern: str, scalin
     expected = expected[:, kept]
     there = (expected != 0) | (inputs != 0)
     both = (expected != 0) & (inputs != 0)
+    dark = x[list(places)][:, kept] == 0
     if not both.any():
         return None
     shares = []
     for factor in (1.0, float(np.median(inputs[both] / expected[both]))):
         near = np.abs(inputs - factor * expected) <= NEAR * np.abs(factor * expected)
-        shares.append((float(near[there].mean()), factor))
+        parts = (near[there & dark], near[there & ~dark])
+        shares.append((min(float(part.mean()) for part in parts if part.size), factor))
     (plain, _), (scaled, ratio) = shares
     factor = ratio if scaled > plain and abs(ratio - 1) > NEAR else 1.0
     return _Reading(places, pattern, scaling, factor, kept, factor * expected, max(plain, scaled))

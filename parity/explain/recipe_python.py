@@ -153,6 +153,34 @@ def scaled(kind: str) -> Lines:
     ]
 
 
+def scaled_by_itself(kind: str) -> Lines:
+    """Each set of rows by what it tells itself."""
+    if kind == "centre":
+        return [f"{BOTH} [x - x.mean(axis=0) for x in (x_train, x_test)]"]
+    told = {
+        "standardize": "x.mean(axis=0), x.std(axis=0)",
+        "standardize-n-1": "x.mean(axis=0), x.std(axis=0, ddof=1)",
+        "unit-range": "x.min(axis=0), np.ptp(x, axis=0)",
+    }
+    return [
+        "def by_itself(x):",
+        f"{INDENT}least, spread = {told[kind]}",
+        f"{INDENT}spread[spread == 0] = 1  # a constant column keeps its scale",
+        f"{INDENT}return (x - least) / spread",
+        "",
+        "",
+        f"{BOTH} by_itself(x_train), by_itself(x_test)",
+    ]
+
+
+def in_sets(sets: str, lines: Lines) -> Lines:
+    """What is done to one set of rows alone leaves the other as it was."""
+    if sets not in ("train", "test"):
+        return lines
+    other = {"train": "x_test", "test": "x_train"}[sets]
+    return [f"as_it_was = {other}", *lines, f"{other} = as_it_was"]
+
+
 def rescaled(factors: Sequence[tuple[str, float]]) -> Lines:
     """Columns by name, each with what it is multiplied by."""
     return [

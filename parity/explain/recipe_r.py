@@ -148,6 +148,37 @@ def scaled(kind: str) -> Lines:
     ]
 
 
+def scaled_by_itself(kind: str) -> Lines:
+    """Each set of rows by what it tells itself."""
+    least = "apply(x, 2, min)" if kind == "unit-range" else "colMeans(x)"
+    spread = {
+        "standardize": "sqrt(colMeans(x^2))",
+        "standardize-n-1": "sqrt(colSums(x^2) / (nrow(x) - 1))",
+        "unit-range": "apply(x, 2, max)",
+    }.get(kind)
+    divided = [
+        f"{INDENT}spread <- {spread}",
+        f"{INDENT}spread[spread == 0] <- 1  # a constant column keeps its scale",
+        f"{INDENT}sweep(x, 2, spread, `/`)",
+    ]
+    return [
+        "by_itself <- function(x) {",
+        f"{INDENT}x <- sweep(x, 2, {least})",
+        *(divided if spread else [f"{INDENT}x"]),
+        "}",
+        "x_train <- by_itself(x_train)",
+        "x_test <- by_itself(x_test)",
+    ]
+
+
+def in_sets(sets: str, lines: Lines) -> Lines:
+    """What is done to one set of rows alone leaves the other as it was."""
+    if sets not in ("train", "test"):
+        return lines
+    other = {"train": "x_test", "test": "x_train"}[sets]
+    return [f"as_it_was <- {other}", *lines, f"{other} <- as_it_was"]
+
+
 def rescaled(factors: Sequence[tuple[str, float]]) -> Lines:
     """Columns by name, each with what it is multiplied by."""
     return [

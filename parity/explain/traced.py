@@ -12,11 +12,12 @@ import numpy as np
 
 from parity.compare.reference_network import Arrays, Floats, glorot_uniform
 from parity.errors import RequestError
-from parity.explain.inputs import BACKWARDS, SHUFFLED, STANDING, Rows, rows_of, told_by_weights
+from parity.explain.inputs import BACKWARDS, SHUFFLED, STANDING, Rows, again_of, rows_of, told_by_weights
 from parity.explain.losses import Loss, loss_of
+from parity.explain.rules import Updates, updates_of
 from parity.explain.starting import OUTPUTS, arrays_of
 from parity.explain.treatment import UNTREATED, Case, End, Seen, Treatment, other
-from parity.explain.updates import Start, digits_of, dropout_of, penalty_of, rules_of, start_of
+from parity.explain.updates import Start, digits_of, dropout_of, penalty_of, start_of
 from parity.spec.intervention import Intervention
 from parity.spec.models import CNN, MLP
 
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 Plain = dict[str, Any]
 
-Kind = Literal["shipped", "ordered", "given", "rows"]
+Kind = Literal["shipped", "ordered", "given", "rows", "all"]
 """shipped: nothing is pinned. ordered: rows in an order of ours. given: and from weights of ours, all rows in one
-update. rows: in an order of ours, all rows in one update, or each of them in one.
+update. rows: in an order of ours, all rows in one update, or each of them in one. all: as they stand, in one update
+that has room for more of them than there are.
 """
 
-STEPS: Mapping[Kind, int] = {"shipped": 6, "ordered": 1, "given": 3, "rows": 2}
+STEPS: Mapping[Kind, int] = {"shipped": 6, "ordered": 1, "given": 3, "rows": 2, "all": 1}
 "Updates of each: six rows tell an order, three updates a rule and its constants, two epochs whether rows stay put."
 
-DEEP: tuple[Kind, ...] = ("shipped", "ordered", "given", "rows")
+DEEP: tuple[Kind, ...] = ("shipped", "ordered", "given", "rows", "all")
 "All that is asked for on one draw."
 
 SINGLE_STEPS = 6
@@ -50,6 +52,9 @@ FIT_SECONDS = 300.0
 
 JOBS = 2
 "Workers of each runtime: loading a framework and its first update take most of the time."
+
+ROOM = 10
+"Times the rows that are given: how many an update has room for that is to show all."
 
 SPREAD = 0.05
 "Largest bias that a network of ours starts from: large enough to tell a factor of it, and too small to end learning."
@@ -78,6 +83,10 @@ class Shown:
     """What one side shows on one draw; None where it shows nothing, or nothing that is recognised."""
 
     rows: Rows | None = None
+    inputs: bool | None = None
+    "Whether the inputs that it shows are recognised."
+    every: tuple[int, ...] | None = None
+    "Places of all rows that it trains on, as they stand; one that comes twice is there twice."
     scaling: tuple[str, float] | None = None
     "How inputs are scaled where nothing is asked for, and a factor besides."
     dropped: float | None = None
@@ -90,12 +99,17 @@ class Shown:
     "The same where all rows were asked for."
     start: Start | None = None
     "What becomes of weights that it is given."
-    rules: Mapping[Rule, float] = dataclasses.field(default_factory=dict)
-    "Rules that explain its updates, each with its rate."
+    updates: Updates | None = None
+    "How updates follow from gradients."
     penalty: float | None = None
     loss: Loss | None = None
     dropout: float | None = None
     digits: str | None = None
+
+    @property
+    def rules(self) -> Mapping[Rule, float]:
+        """Rules that explain its updates, each with its rate."""
+        return {} if self.updates is None else self.updates.rules
 
 
 Trace = list[Record]
@@ -153,15 +167,18 @@ def _shown(asked: Asked, traces: Mapping[Key, Trace | str]) -> Shown:
         by_weights = told_by_weights(given, x, rows.places) if given and rows is not None else None
         told = (by_weights[0], 1.0) if by_weights is not None else None
         dropped = max(by_weights[1], dropped or 0.0) if by_weights is not None else None
+    of_rows = asked_for_rows[0] or given
     return Shown(
         rows=rows,
+        inputs=rows is not None if len(of_rows) > 1 and "input" in of_rows[1] else None,
+        every=_every(asked, trace("all")[0]),
         scaling=told,
         dropped=dropped,
         order=_own_order(asked, traces.get((asked, "shipped", False)), rows),
         batch=_rows_of_an_update(ordered),
         batch_of_all=_rows_of_an_update(given),
         start=start_of(given[0], start_given(asked)) if given else None,
-        rules=rules_of(given, _spec(asked).learning_rate_decay or 0.0),
+        updates=updates_of(given, _spec(asked).learning_rate_decay or 0.0),
         penalty=penalty,
         loss=loss_of(given, penalty or 0.0),
         dropout=dropout_of(given, _spec(asked).activation),
@@ -179,6 +196,14 @@ def _rows(asked: Asked, trace: Trace, standing: bool | None) -> Rows | None:
         n = _given_rows(asked)
         orders = [list(range(n))] * 2 if standing else _orders(asked, n)
     return rows_of(trace, x, y, asked.seen.features, orders)
+
+
+def _every(asked: Asked, trace: Trace) -> tuple[int, ...] | None:
+    if len(trace) < 2:
+        return None
+    found = again_of(trace[1], _of_draw(asked)[0])
+    # What was shown may be the first of several updates.
+    return found if found is not None and len(found) < ROOM * _given_rows(asked) else None
 
 
 def _own_order(asked: Asked, shipped: Trace | str | None, rows: Rows | None) -> str | None:
@@ -249,11 +274,13 @@ def _request(asked: Asked, kind: Kind, standing: bool) -> Request | None:
         # Whatever the network, these are its rows; a small one is shown in a fraction of the time.
         pinned |= {"input_scaling": "none", "hidden": (1,)}
         outside |= {"weights": None, "biases": None}
-    if standing:
+    if kind == "all":
+        pinned["batch_size"] = ROOM * n
+    if standing or kind == "all":
         pinned["order"] = "given"
     spec = dataclasses.replace(base, **pinned)
     if kind != "shipped":
-        outside["row_order"] = None if standing else tuple(map(tuple, _orders(asked, n)))
+        outside["row_order"] = None if standing or kind == "all" else tuple(map(tuple, _orders(asked, n)))
     intervention = Intervention(**outside)
     train, test = intervention.given(train, test)
     steps = STEPS[kind] if not single else n if kind == "rows" else SINGLE_STEPS

@@ -1,29 +1,17 @@
-"""What gradients and updates of a trace tell: rule and rate, a penalty, dropped units, digits, a changed start."""
+"""What weights and gradients of a trace tell: a penalty, dropped units, digits, a changed start."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from parity.compare.reference_network import SGD, Adadelta, Adam, Decaying, Floats, Plain, RMSprop, Rule, State
+from parity.compare.reference_network import Floats
 
 Record = Mapping[str, Any]
 Arrays = tuple[Floats, ...]
-
-FITS = 0.02
-"A rule is the one in force where its updates, times one rate, are off by no more than this share of what was seen."
-
-CLOSE = 3.0
-"Rules that fit up to so many times worse than the best may be in force as well: rounding can be the difference."
-
-LEAST_OFF = 1e-5
-"Nor is rounding of weights to float32 ever a smaller share of an update of theirs."
-
-MOST_NUMBERS = 2000
-"Of each array so many numbers are looked at: every rule treats every number alike."
 
 CONSTANT = 1e-3
 "A ratio is one number where it varies by no more than this share of itself."
@@ -37,67 +25,11 @@ FEW_DROPPED = 0.02
 DIGITS = 3
 "Digits to which a measured ratio is told, where that is within its error."
 
-FORMS: tuple[Literal["heavy-ball", "nesterov"], ...] = ("heavy-ball", "nesterov")
-MOMENTA = (0.5, 0.9, 0.95, 0.99)
-
-RULES: tuple[Plain, ...] = (
-    SGD(1.0),
-    *(SGD(1.0, momentum, form) for momentum in MOMENTA for form in FORMS),
-    *(Adam(1.0, b1, b2, e) for b1 in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99) for b2 in (0.9, 0.99, 0.999, 0.9999)
-      for e in (1e-8, 1e-7, 1e-4)),
-    *(RMSprop(1.0, rho, momentum, e) for rho in (0.9, 0.95, 0.99) for momentum in (0.0, 0.9) for e in (1e-7, 1e-4)),
-    *(Adadelta(1.0, rho, e) for rho in (0.9, 0.95, 0.99) for e in (1e-8, 1e-7, 1e-6)),
-)  # fmt: skip
-"""Rules of rate 1 with the constants that are in use somewhere, the plainest first: what fits is told by measuring."""
-
 
 def arrays_of(record: Mapping[str, Any]) -> Arrays:
     """Weights and biases of all layers in turn, the input side first; nothing where there are none."""
     pairs = zip(record.get("weights") or (), record.get("biases") or (), strict=False)
     return tuple(np.asarray(each, dtype=np.float64) for pair in pairs for each in pair)
-
-
-def rules_of(records: Sequence[Record], decay: float = 0.0) -> dict[Plain, float]:
-    """Rules that make these updates of these gradients, each with its rate, best first; none where nothing is shown.
-
-    decay: d where rates are asked to be divided by 1 + d * updates done.
-    """
-    if len(records) < 2 or any(r.get("gradients") is None for r in records[1:]):
-        return {}
-    states = [_sampled(arrays_of(r)) for r in records]
-    slopes = [_sampled(arrays_of(r["gradients"])) for r in records[1:]]
-    if any([a.shape for a in s] != [a.shape for a in states[0]] for s in (*states, *slopes)):
-        return {}
-    seen = np.concatenate(
-        [b - a for one, two in zip(states, states[1:], strict=False) for a, b in zip(one, two, strict=True)]
-    )
-    size = float(np.linalg.norm(seen))
-    if not np.isfinite(size) or size == 0:
-        return {}
-    found: list[tuple[float, Plain, float]] = []
-    for rule in RULES:
-        made = _updates(Decaying(rule, decay) if decay else rule, slopes)
-        square = float(made @ made)
-        if not np.isfinite(square) or square == 0:
-            continue
-        rate = float(made @ seen) / square
-        found.append((float(np.linalg.norm(seen - rate * made)) / size, rule, rate))
-    best = min((off for off, _, _ in found), default=np.inf)
-    limit = min(FITS, CLOSE * max(best, LEAST_OFF))
-    return {rule: rate for off, rule, rate in sorted(found, key=lambda each: each[0]) if off <= limit and rate > 0}
-
-
-def _sampled(arrays: Arrays) -> Arrays:
-    return tuple(array.reshape(-1)[:: max(1, -(-array.size // MOST_NUMBERS))] for array in arrays)
-
-
-def _updates(rule: Rule, slopes: Sequence[Arrays]) -> Floats:
-    state, found = State(), list[Floats]()
-    with np.errstate(all="ignore"):
-        for gradients in slopes:
-            updates, state = rule.update(gradients, state)
-            found += updates
-    return np.concatenate(found)
 
 
 def penalty_of(records: Sequence[Record]) -> float | None:
@@ -251,20 +183,3 @@ def short(value: float, digits: int = DIGITS) -> float:
         if abs(rounded - value) <= CONSTANT * abs(value):
             return rounded
     return float(f"{value:.{digits - 1}e}")
-
-
-def kind_of(rule: Plain) -> str:
-    """The specification's name of a rule."""
-    return type(rule).__name__.lower()
-
-
-def constants_of(rule: Plain) -> dict[str, float | bool]:
-    """Fields of a specification that say the same as a rule, its rate left out."""
-    match rule:
-        case SGD():
-            return {"momentum": rule.momentum, "nesterov": rule.form == "nesterov"}
-        case Adam():
-            return {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
-        case RMSprop():
-            return {"rho": rule.rho, "momentum": rule.momentum, "epsilon": rule.epsilon}
-    return {"rho": rule.rho, "epsilon": rule.epsilon}

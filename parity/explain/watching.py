@@ -32,6 +32,12 @@ DRAWS = 4
 GROUPED = {"momentum", "nesterov", "adaptive.beta1", "adaptive.beta2", "adaptive.decay", "adaptive.epsilon"}
 "What belongs to a rule of updates: where the rules differ, it is no difference of its own."
 
+OF_UPDATES = {"optimizer", "learning_rate", "learning_rate.decay", "penalty.decay", *GROUPED}
+"Where one of these is known, updates of no known rule are no difference of their own."
+
+OF_INPUTS = {"input_scaling", "columns", "screened columns", "dropout.input"}
+"Where one of these is known, inputs of no known map are no difference of their own."
+
 STARTS = {"initial weights": "weights", "initial biases": "biases"}
 
 CHANGED = (*STARTS, "batch_size")
@@ -92,7 +98,7 @@ def looked_at(pairs: Sequence[Watching]) -> list[Watched]:
         if can_be_watched(pair.case)
     ]
     for (watch, one), found in zip(asked, shown([one for _, one in asked]), strict=True):
-        watch.known[one.end, one.seen.draw.n, one.seen.draw.index] = found
+        watch.keep(one, found)
     return watches
 
 
@@ -103,6 +109,10 @@ def parted(watch: Watched, looked: Sequence[Seen], known: Collection[str] = ()) 
         apart = [each for each in looked if parts(aspect, watch.of("left", each), watch.of("right", each))]
         names = {*known, *(each.name for each in found)}
         if not apart or (aspect.name in GROUPED and "optimizer" in names):
+            continue
+        if aspect.name == "inputs" and names & OF_INPUTS:
+            continue
+        if aspect.name == "updates" and any(n in OF_UPDATES or n.startswith(("adaptive.", "gradient.")) for n in names):
             continue
         first = [apart[0], *(each for each in looked if each is not apart[0])]
         values = {end: aspect.value(watch.of(end, apart[0])) for end in ENDS}

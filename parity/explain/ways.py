@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from parity.engines.names import Name, tables
 from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, share_told
 from parity.explain.inputs import BACKWARDS, DIVIDED, DIVISOR, STANDARDIZED, STANDING, UNSCALED, Places, Rows
+from parity.explain.rules import constants_of, kind_of
 from parity.explain.starting import own_start, with_outputs
-from parity.explain.traced import Asked, Shown, shown
+from parity.explain.traced import Asked, Kind, Shown, shown
 from parity.explain.treatment import ENDS, UNTREATED, Case, End, Seen, Switch, Treatment, always, other
-from parity.explain.updates import Start, constants_of, kind_of, short
+from parity.explain.updates import Start, short
 from parity.spec.intervention import TRANSFORMS, Intervention
 from parity.spec.models import MLP
 
@@ -33,24 +35,30 @@ class Watched:
 
     case: Case
     treated: Treated
-    known: dict[tuple[End, int, int], Shown] = field(default_factory=dict)
+    known: dict[tuple[End, int, int, Kind], Shown] = field(default_factory=dict)
+    "Of each kind of trace what was shown where it was asked for."
 
-    def look(self, seen: Sequence[Seen]) -> None:
+    def look(self, seen: Sequence[Seen], kind: Kind = "rows") -> None:
         """Have these draws' rows traced on both sides, all at once."""
         asked = [
-            Asked(self.case, end, each, self.treated(end, each), ("rows",))
+            Asked(self.case, end, each, self.treated(end, each), (kind,))
             for each in seen
             for end in ENDS
-            if (end, each.draw.n, each.draw.index) not in self.known
+            if (end, each.draw.n, each.draw.index, kind) not in self.known
         ]
         for one, found in zip(asked, shown(asked), strict=True):
-            self.known[one.end, one.seen.draw.n, one.seen.draw.index] = found
+            self.keep(one, found)
 
-    def of(self, end: End, seen: Seen) -> Shown:
+    def keep(self, asked: Asked, found: Shown) -> None:
+        """What a side was found to show."""
+        for kind in asked.kinds:
+            self.known[asked.end, asked.seen.draw.n, asked.seen.draw.index, kind] = found
+
+    def of(self, end: End, seen: Seen, kind: Kind = "rows") -> Shown:
         """What a side shows on a draw."""
-        key = end, seen.draw.n, seen.draw.index
+        key = end, seen.draw.n, seen.draw.index, kind
         if key not in self.known:
-            self.look([seen])
+            self.look([seen], kind)
         return self.known[key]
 
     def rows(self, end: End, seen: Seen) -> Rows | None:
@@ -64,6 +72,8 @@ class OfDraw:
 
     watched: Watched
     made: Callable[[Seen], Treatment]
+    kind: Kind = "rows"
+    "The traces that tell them."
 
     def __call__(self, seen: Seen) -> Treatment:
         """See `Switch`."""
@@ -72,8 +82,9 @@ class OfDraw:
 
 def look_ahead(switches: Iterable[Switch], seen: Sequence[Seen]) -> None:
     """Have all draws traced at once that these switches will be asked for; else each is traced as it is asked for."""
-    for watched in {id(s.treat.watched): s.treat.watched for s in switches if isinstance(s.treat, OfDraw)}.values():
-        watched.look(seen)
+    treats = [switch.treat for switch in switches if isinstance(switch.treat, OfDraw)]
+    for treat in {(id(each.watched), each.kind): each for each in treats}.values():
+        treat.watched.look(seen, treat.kind)
 
 
 def ways_of(watched: Watched, aspect: Aspect, seen: Sequence[Seen], further: bool = False) -> tuple[Switch, ...]:
@@ -102,6 +113,8 @@ def _ways(watched: Watched, aspect: Aspect, end: End, own: Shown, wanted: Shown,
     match aspect.name:
         case "rows" if not mine:
             yield "without the rows that the other side leaves out", _kept_rows(watched, end), True
+        case "repeated rows" if not mine:
+            yield "the rows given as often as the other side repeats them", _repeated_rows(watched, end), True
         case "columns" if set(mine) <= set(theirs):
             yield from _columns(watched, end, wanted, seen)
         case "input_scaling":
@@ -135,6 +148,12 @@ def _ways(watched: Watched, aspect: Aspect, end: End, own: Shown, wanted: Shown,
         case "class.weights" if mine.weights == (1, 1):
             for name in _names(case, end, "class.weights"):
                 yield from _overridden(name, {str(label): weight for label, weight in enumerate(theirs.weights)})
+        case "penalty.decay" if theirs > 0:
+            for name in _names(case, end, aspect.name):
+                yield from _overridden(name, theirs)
+        case "gradient.clip.norm" | "gradient.clip.global_norm" | "gradient.clip.value" if math.isfinite(theirs[1]):
+            for name in _names(case, end, aspect.name):
+                yield from _overridden(name, theirs[1])
         case "learning_rate":
             yield from _asked_for("learning_rate", rate_of(mine), rate_of(theirs), case.spec.learning_rate)
         case "precision":
@@ -259,6 +278,14 @@ def _kept_rows(watched: Watched, end: End) -> Callable[[Seen], Treatment]:
         return Treatment(outside={"rows": tuple(i for i in range(each.draw.n) if i not in missing)})
 
     return OfDraw(watched, treat)
+
+
+def _repeated_rows(watched: Watched, end: End) -> Callable[[Seen], Treatment]:
+    def treat(each: Seen) -> Treatment:
+        every = watched.of(other(end), each, "all").every
+        return UNTREATED if every is None else Treatment(outside={"rows": every})
+
+    return OfDraw(watched, treat, "all")
 
 
 def _labels(watched: Watched, end: End) -> Callable[[Seen], Treatment]:

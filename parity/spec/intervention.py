@@ -30,6 +30,9 @@ TRANSFORMS: dict[Transform, Callable[[Floats], Floats]] = {
 }
 "What becomes of every input by itself. The logarithm is of 1 + x; what is above a number is 1, and what is not is 0."
 
+Sets = Literal["both", "train", "test", "each"]
+"Both sets of rows, one of them alone, or each by itself."
+
 LONGEST = 20
 "Names and places up to so many stand in an identity as they are; more by their hash."
 
@@ -54,13 +57,15 @@ class Intervention:
     transform: Transform | None = None
     "What becomes of every input of both sets of rows, before it is multiplied."
     factor: float = 1.0
-    "By which the inputs of both sets of rows are multiplied."
+    "By which the inputs are multiplied."
     rounding: Literal["float16", "float32"] | None = None
     "Format to which the inputs are rounded."
     nudged: bool = False
     "Whether every training input is one unit in float32's last place larger: how far rounding spreads."
     scaling: Scaling | None = None
-    "How both sets of rows are scaled, by what the training rows tell."
+    "How inputs are scaled, by what the training rows tell."
+    sets: Sets = "both"
+    "Rows that are multiplied and scaled; of each by itself the test rows are scaled by what they tell themselves."
     rescaled: tuple[tuple[str, float], ...] = ()
     "Columns by name, and what each is multiplied by, once they are scaled."
     scaled_rounding: Literal["float16", "float32"] | None = None
@@ -132,12 +137,12 @@ class Intervention:
         if self.transform is not None:
             with np.errstate(invalid="ignore"):  # a root of what is negative is no number, and no fit comes of it
                 x, x_test = (TRANSFORMS[self.transform](each) for each in (x, x_test))
-        x, x_test = x * self.factor, x_test * self.factor
+        x, x_test = self._in_sets(x, x_test, lambda rows, told: rows * self.factor)
         if self.rounding is not None:
             x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
         if self.nudged:
             x = x * (1 + float(np.finfo(np.float32).eps))
-        x, x_test = scaled(x, x, self.scaling), scaled(x_test, x, self.scaling)
+        x, x_test = self._in_sets(x, x_test, lambda rows, told: scaled(rows, told, self.scaling))
         if self.rescaled:
             times = dict(self.rescaled)
             factors = np.array([times.get(name, 1.0) for name in train["features"]])
@@ -147,6 +152,11 @@ class Intervention:
         if self.dtype is not None:
             x, x_test = x.astype(self.dtype), x_test.astype(self.dtype)
         return {**train, "x": x}, {**test, "x": x_test}
+
+    def _in_sets(self, x: Floats, x_test: Floats, changed: Callable[[Floats, Floats], Floats]) -> tuple[Floats, Floats]:
+        """Training and test rows, each changed by what some rows tell, as far as they are."""
+        train = x if self.sets == "test" else changed(x, x)
+        return train, x_test if self.sets == "train" else changed(x_test, x_test if self.sets == "each" else x)
 
     def options(self, features: Sequence[str]) -> Plain:
         """Options of the engine contract that it sets. features: names of all columns, those that are left out too."""

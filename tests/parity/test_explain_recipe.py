@@ -14,6 +14,7 @@ from parity.data import load
 from parity.engines.sheet import engine
 from parity.explain import recipe_r
 from parity.explain.bench import Bench
+from parity.explain.changes import APART
 from parity.explain.experiment import observed
 from parity.explain.found import Findings, Smallest, Verdict
 from parity.explain.recipe import recipes
@@ -23,7 +24,7 @@ from parity.explain.starting import start_of
 from parity.explain.switching import Judged
 from parity.explain.treatment import ENDS, Case, Difference, End, Seen, Side, Switch, Treatment, always
 from parity.run import able
-from parity.spec.intervention import LARGEST_F1, TRANSFORMS, Transform
+from parity.spec.intervention import LARGEST_F1, TRANSFORMS, Scaling, Sets, Transform
 from parity.spec.models import MLP, Specification
 from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
@@ -211,6 +212,15 @@ def test_columns_and_cuts_of_the_other_engine_are_written_out(
 @pytest.mark.parametrize("kind", TRANSFORMS)
 def test_a_transform_is_written_as_the_language_has_it(kind: Transform, linear: Bench, tmp_path: Path) -> None:
     made = outside(transform=kind)
+    promised(recipes(linear, findings(linear, verdict("input_scaling", left=made, right=made)), tmp_path))
+
+
+@of_explain
+@pytest.mark.parametrize(("sets", "kind"), APART)
+def test_sets_of_rows_that_are_not_scaled_alike_are_written_so(
+    sets: Sets, kind: Scaling, linear: Bench, tmp_path: Path
+) -> None:
+    made = outside(sets=sets, scaling=kind, factor=0.5)
     promised(recipes(linear, findings(linear, verdict("input_scaling", left=made, right=made)), tmp_path))
 
 

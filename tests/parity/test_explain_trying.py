@@ -61,6 +61,9 @@ PYTHON = {
     "float32": "train['x'], test['x'] = train['x'].astype(np.float32), test['x'].astype(np.float32)",
     "square roots": "train['x'], test['x'] = np.sqrt(train['x']), np.sqrt(test['x'])",
     "ink or none": "train['x'], test['x'] = 255.0 * (train['x'] > 127), 255.0 * (test['x'] > 127)",
+    "test pixels to 1": "test['x'] = test['x'] / 255",
+    "each by itself": "train['x'], test['x'] = ((x - x.mean(0)) / np.where(x.std(0) == 0, 1, x.std(0))\n"
+    "                              for x in (train['x'], test['x']))",
     "ones thrice": "options['overrides'] = {**options['overrides'], 'class_weight': {0: 1.0, 1: 3.0}}",
     "rows of ones again": "i = np.flatnonzero(train['y'] == 1); i = np.concatenate([np.arange(len(train['y'])), i])\n"
     "    train['x'], train['y'], train['rows'] = train['x'][i], train['y'][i], train['rows'][i]",
@@ -166,6 +169,8 @@ HIDDEN: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = [
     ),
     ("py-sklearn", "leekasso-glm", ("square roots",), {"input_scaling": "square roots"}),
     ("py-sklearn", "leekasso-glm", ("ink or none",), {"input_scaling": "1 where they are above 127, times 255"}),
+    ("py-sklearn", "leekasso-glm", ("test pixels to 1",), {"input_scaling": "the test rows alone divided by 255"}),
+    ("py-sklearn", "leekasso-lm", ("each by itself",), {"input_scaling": "deviations of each set by itself"}),
     ("py-sklearn", "leekasso-glm", ("ones thrice",), {"class.weights": "class_weight = {0: 1.0, 1: 3.0}"}),
     ("py-sklearn", "leekasso-lm", ("rows of ones again",), {"class.weights": "rows of class 1 count 2 times"}),
     ("py-sklearn", "leekasso-lm", ("two labels",), {"labels": "rows 3, 40"}),

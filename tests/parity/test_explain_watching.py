@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from parity.engines.sheet import engine
 from parity.explain.bench import Bench, draw_of
 from parity.explain.inputs import rows_of, told_by_weights
 from parity.explain.remaining import Remaining, remaining
+from parity.explain.rules import Clip, updates_of
 from parity.explain.treatment import UNTREATED, Case, Difference, Side, Switch, Treatment
-from parity.explain.updates import rules_of, short, start_of
+from parity.explain.updates import short, start_of
 from parity.explain.watching import Trial, Watching, epochs, looked_at, parted, still_differ, watched, watched_each
 from parity.explain.ways import OFFERED, Watched
 from parity.spec.intervention import Intervention
@@ -42,9 +43,15 @@ SHOWN: dict[str, tuple[str, str, str]] = {
     "square roots": ("input_scaling", "none", "square-root"),
     "column": ("columns", "every column as it is", "without pixel350"),
     "column gone": ("columns", "every column as it is", "without pixel350"),
-    "labels": ("labels", "as they are given", "row 5, 8 with the other label"),
+    "labels": ("labels", "as they are given", "rows 6, 9 with the other label"),
     "reversed": ("order of rows", "the rows as they are given", "the rows reversed"),
-    "rows missing": ("rows", "all rows", "all but row 8, 9"),
+    "rows missing": ("rows", "all rows", "all but rows 9, 10"),
+    "rows again": ("repeated rows", "each row once", "rows 1, 2 again"),
+    "shifted": (
+        "inputs",
+        "those given, by a map that is known",
+        "others than those given, by no map that is known",
+    ),
     "order": ("shuffle", "shuffled", "as they stand"),
     "halved rate": ("learning_rate", "0.001", "0.0005"),
     "penalty": ("penalty.l2", "1e-05 on the mean loss", "0.01 on the mean loss"),
@@ -60,6 +67,8 @@ PAIRS = (("labels", "halved rate"), ("standardized", "reversed"), ("column", "pe
 
 WITHOUT_SWITCH = {
     *((plant, "right") for plant in ("standardized", "square roots", "column", "column gone", "rows missing")),
+    *(("shifted", end) for end in ("left", "right")),
+    ("rows again", "right"),
     *((plant, "right") for plant in ("penalty", "batch", "input dropout", "momentum")),
 }
 "What the copy makes of whatever it is given, and nothing from outside can undo."
@@ -68,7 +77,8 @@ OFFERED_BY = {"factor": {("divided", "right")}, "mask": {("input dropout", "left
 "What of an intervention it takes to switch them."
 
 EXACT = {
-    *("labels", "reversed", "halved rate", "rows missing", "penalty", "order", "divided", "batch", "momentum"),
+    *("labels", "reversed", "halved rate", "rows missing", "rows again", "penalty", "order", "divided", "batch"),
+    "momentum",
     *({"blanked": "column", "mask": "input dropout"}[name] for name in {"blanked", "mask"} & OFFERED),
 }
 """Plants of which the whole is told from a draw. scikit-learn starts from other weights where a column is gone."""
@@ -274,15 +284,23 @@ def test_hidden_changes_of_keras_are_named_and_an_unchanged_copy_has_none(own):
 # What is measured, on traces that are made here.
 
 
-def records(rule: Any, steps: int = 3, digits: str = "float64") -> list[dict[str, Any]]:
-    """A trace of one layer whose gradients are drawn, with the updates that a rule makes of them."""
+Bent = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+def records(
+    rule: Any, steps: int = 3, digits: str = "float64", bent: Bent = lambda slopes: slopes, decay: float = 0.0
+) -> list[dict[str, Any]]:
+    """A trace of one layer whose gradients are drawn, with the updates that a rule makes of them.
+
+    bent: what becomes of gradients before the rule takes them; decay: the share that an update takes off the weights.
+    """
     rng = np.random.default_rng(4)
     weights, biases, state = rng.normal(size=(40, 3)), rng.normal(size=3), State()
     made: list[dict[str, Any]] = [{"weights": [weights.astype(digits)], "biases": [biases.astype(digits)]}]
-    for _ in range(steps):
-        slopes = (rng.normal(size=(40, 3)) / 10, rng.normal(size=3) / 10)
-        (step, shift), state = rule.update(slopes, state)
-        weights, biases = weights + step, biases + shift
+    for count in range(1, steps + 1):
+        slopes = (count * rng.normal(size=(40, 3)) / 10, count * rng.normal(size=3) / 10)
+        (step, shift), state = rule.update(bent(slopes), state)
+        weights, biases = (1 - decay) * weights + step, (1 - decay) * biases + shift
         gradients = {"weights": [slopes[0]], "biases": [slopes[1]]}
         made.append({"weights": [weights.astype(digits)], "biases": [biases.astype(digits)], "gradients": gradients})
     return made
@@ -293,16 +311,68 @@ def records(rule: Any, steps: int = 3, digits: str = "float64") -> list[dict[str
 )
 @pytest.mark.parametrize("digits", ["float64", "float32"])
 def test_the_rule_and_its_rate_are_told_from_three_updates(rule, digits):
-    found = rules_of(records(rule, digits=digits))
+    told = updates_of(records(rule, digits=digits))
     likeliest = dataclasses.replace(rule, learning_rate=1.0)
-    assert likeliest in found
-    assert found[likeliest] == pytest.approx(rule.learning_rate, rel=1e-3)
-    assert {type(each) for each in found} == {type(rule)}
+    assert told is not None and likeliest in told.rules
+    assert told.rules[likeliest] == pytest.approx(rule.learning_rate, rel=1e-3)
+    assert {type(each) for each in told.rules} == {type(rule)}
+    assert (told.decay, told.clip) == (0.0, None)
+
+
+def of_norm(limit: float) -> Bent:
+    return lambda slopes: tuple(array * min(1, limit / np.linalg.norm(array)) for array in slopes)
+
+
+def of_global_norm(limit: float) -> Bent:
+    def bent(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
+        norm = np.sqrt(sum((array**2).sum() for array in slopes))
+        return tuple(array * min(1, limit / norm) for array in slopes)
+
+    return bent
+
+
+@pytest.mark.parametrize("rule", [SGD(0.01, 0.9), Adam(0.001), RMSprop(0.001)])
+@pytest.mark.parametrize(
+    ("bent", "kind", "limit"),
+    [
+        (of_norm(0.5), "norm", 0.5),
+        (of_global_norm(1.5), "global_norm", 1.5),
+        (lambda slopes: tuple(np.clip(array, -0.2, 0.2) for array in slopes), "value", 0.2),
+    ],
+    ids=["norm", "global norm", "value"],
+)
+def test_gradients_that_are_held_to_a_limit_are_told_with_it(rule, bent, kind, limit):
+    told = updates_of(records(rule, digits="float32", bent=bent))
+    assert told is not None and told.clip == Clip(kind, pytest.approx(limit, rel=0.03), exact=True)
+    assert dataclasses.replace(rule, learning_rate=1.0) in told.rules
+
+
+def test_a_limit_that_every_gradient_exceeds_is_no_more_than_a_bound_to_a_rule_that_divides_by_their_size():
+    def bent(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
+        # So large that the constant beside their size is as good as none.
+        return tuple(1000 * array for array in of_norm(0.05)(slopes))
+
+    told = updates_of(records(Adam(0.001), digits="float32", bent=bent))
+    assert told is not None and told.clip is not None
+    assert told.clip.kind == "norm" and not told.clip.exact and told.clip.limit == pytest.approx(0.07, abs=0.02)
+
+
+@pytest.mark.parametrize("rule", [SGD(0.01), Adam(0.005)])
+def test_weights_that_decay_beside_the_rule_are_told_with_their_share_of_the_rate(rule):
+    told = updates_of(records(rule, digits="float32", decay=0.1 * rule.learning_rate))
+    assert told is not None and told.decay == pytest.approx(0.1, rel=0.03) and told.clip is None
+    assert dataclasses.replace(rule, learning_rate=1.0) in told.rules
+
+
+def test_updates_of_no_rule_that_is_known_are_told_to_be_that():
+    told = updates_of(records(SGD(0.01), bent=lambda slopes: tuple(np.cbrt(array) for array in slopes)))
+    assert told is not None and not told.rules and told.clip is None
+    assert updates_of([{**record, "gradients": None} for record in records(SGD(0.01))]) is None
 
 
 def test_a_rate_that_was_asked_to_fall_is_told_as_it_starts():
-    found = rules_of(records(Decaying(SGD(0.005, 0.9, "nesterov"), 0.99)), decay=0.99)
-    assert found[SGD(1.0, 0.9, "nesterov")] == pytest.approx(0.005)
+    told = updates_of(records(Decaying(SGD(0.005, 0.9, "nesterov"), 0.99)), decay=0.99)
+    assert told is not None and told.rules[SGD(1.0, 0.9, "nesterov")] == pytest.approx(0.005)
 
 
 def test_inputs_of_which_a_fifth_is_dropped_are_told_apart_from_a_column_that_is_gone():

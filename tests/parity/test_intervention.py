@@ -32,6 +32,27 @@ def test_standardising_from_outside_is_scikit_learn_s_scaler_fitted_to_the_train
     assert test["x"] == pytest.approx(theirs.transform(TEST["x"]))
 
 
+@pytest.mark.parametrize(
+    ("sets", "train", "test"),
+    [("train", "theirs", "as it is"), ("test", "as it is", "theirs"), ("each", "theirs", "its own")],
+)
+def test_one_set_of_rows_alone_is_scaled_or_each_by_itself(sets, train, test):
+    from sklearn.preprocessing import StandardScaler
+
+    found = Intervention(scaling="standardize", factor=0.5, sets=sets).given(TRAIN, TEST)
+    theirs = StandardScaler().fit(TRAIN["x"])
+    for now, before, expected in zip(found, (TRAIN, TEST), (train, test), strict=True):
+        made = {
+            "theirs": theirs.transform(before["x"]),
+            "its own": StandardScaler().fit_transform(before["x"]),
+            "as it is": before["x"],
+        }
+        if sets == "test" and expected == "theirs":
+            # The training rows are not halved: what they tell is of whole ones.
+            made["theirs"] = theirs.transform(before["x"] / 2)
+        assert now["x"] == pytest.approx(made[expected])
+
+
 def test_labels_are_flipped_where_the_draw_has_them_before_rows_are_chosen():
     train, _ = Intervention(flipped=(0,), rows=(5, 0)).given(TRAIN, TEST)
 

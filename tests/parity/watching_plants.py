@@ -66,6 +66,11 @@ PLANTS = {
     "rows missing": "train['x'], train['y'] = train['x'][:-2], train['y'][:-2]\ntrain['rows'] = train['rows'][:-2]\n"
     "if options.get('row_order') is not None:\n"
     "    options['row_order'] = [[i for i in e if i < n - 2] for e in options['row_order']]",
+    "rows again": "again = [*range(n), 0, 1]\n"
+    "train['x'], train['y'], train['rows'] = (np.asarray(train[k])[again] for k in ('x', 'y', 'rows'))\n"
+    "if options.get('row_order') is not None:\n"
+    "    options['row_order'] = [[*e, n, n + 1] for e in options['row_order']]",
+    "shifted": "train['x'], test['x'] = train['x'] + 10, test['x'] + 10",
     "order": "spec['order'] = 'given'",
     "halved rate": "spec['learning_rate'] = (spec['learning_rate'] or 0.001) / 2",
     "penalty": "spec['l2'] = 0.01",
