@@ -52,5 +52,5 @@ def dropout_scaling(case: Case, seen: Sequence[Seen]) -> Difference | None:
 
 def scaled_where(case: Case, seen: Seen, end: End) -> str | None:
     """Where a side scales what it keeps, by what its untrained network predicts; None where that tells nothing."""
-    found = {place for _, place in readings(case, seen, end)}
+    found = {place for _, place, _ in readings(case, seen, end)}
     return found.pop() if len(found) == 1 else None

@@ -26,6 +26,7 @@ NEVER = 1e-4
 "A column whose inputs are all zero is left out, where so many zeros by chance are less likely than this."
 
 UNSCALED, DIVIDED, STANDARDIZED = "none", "divide-by-255", "standardize"
+STANDARDIZED_BY_N_1 = "standardize by n - 1"
 DIVISOR = 255
 "The largest value of a pixel."
 
@@ -193,7 +194,7 @@ def _scaled(x: Floats) -> Iterator[tuple[str, Floats]]:
     yield UNSCALED, x
     yield DIVIDED, x / DIVISOR
     yield STANDARDIZED, standard
-    yield "standardize by n - 1", standard * np.sqrt((n - 1) / n)
+    yield STANDARDIZED_BY_N_1, standard * np.sqrt((n - 1) / n)
     yield "less the column's mean", x - x.mean(axis=0)
     yield "standardize all columns alike", (x - x.mean()) / (x.std() or 1)
     if (x >= 0).all():

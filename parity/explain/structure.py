@@ -49,7 +49,7 @@ def activation(case: Case, seen: Sequence[Seen]) -> Difference | None:
     """Two networks whose hidden units are activated in other ways."""
 
     def value(end: End, each: Seen) -> Any:
-        found = {name for name, _ in readings(case, each, end)}
+        found = {name for name, _, _ in readings(case, each, end)}
         return found.pop() if len(found) == 1 else None
 
     words = {end: value(end, seen[0]) for end in ENDS}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from parity.compare.reference_network import Network, scores
+from parity.explain.inputs import DIVIDED, STANDARDIZED, STANDARDIZED_BY_N_1, UNSCALED
 from parity.explain.starting import own_start
 from parity.explain.treatment import Case, End, Seen
 from parity.spec.intervention import Floats, Scaling, scaled
@@ -24,8 +25,15 @@ TOLD = 1e-30, 0.99
 FEWEST = 5
 "Of fewer of them nothing is told."
 
-SCALINGS: tuple[Scaling | None, ...] = (None, "divide-by-255", "standardize", "standardize-n-1")
+SCALINGS: dict[str, Scaling | None] = {
+    UNSCALED: None,
+    DIVIDED: "divide-by-255",
+    STANDARDIZED: "standardize",
+    STANDARDIZED_BY_N_1: "standardize-n-1",
+}
 "Of the inputs: the one that gives what was predicted is the one in force."
+
+BY_ITSELF = "standardize by the test rows themselves"
 
 IN_TRAINING, AT_PREDICTION = "in-training", "at-prediction"
 
@@ -66,8 +74,8 @@ ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
 "Activations of hidden units that are told apart."
 
 
-def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str]]:
-    """Activations, and the places at which dropout is made up for, that give what a side's untrained network predicts.
+def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str, str]]:
+    """Activations, places at which dropout is made up for, and scalings, that give what an untrained network predicts.
 
     Those with the activation that was asked for, where there are any. Empty where nothing gives it, or where predicted
     values tell too little.
@@ -82,21 +90,31 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str]]:
     if told.sum() < FEWEST:
         return set()
     train = np.asarray(case.data.x[seen.draw.rows], dtype=np.float64)
-    inputs = [scaled(rows[told], train, scaling) for scaling in SCALINGS]
+    every = np.asarray(case.data.x[case.draws.test], dtype=np.float64)
+    inputs = {name: scaled(rows[told], train, scaling) for name, scaling in SCALINGS.items()}
+    inputs[BY_ITSELF] = scaled(rows[told], every, "standardize")
     wanted = np.log(target[told]) - np.log1p(-target[told])
     asked = case.spec.activation
     arrays = tuple(array for layer in zip(*start, strict=True) for array in layer)
     network = Network(arrays, asked, "sigmoid" if arrays[-1].shape[-1] == 1 else "softmax")
 
-    def gives_it(activation: str, factor: float) -> bool:
+    def giving_it(activation: str, factor: float) -> Iterator[str]:
         hidden = ACTIVATIONS[activation]
-        odds = (_log_odds(network, x, lambda score: factor * hidden(score)) for x in inputs)
-        return any(np.allclose(each, wanted, rtol=CLOSE, atol=CLOSE) for each in odds)
+        for name, x in inputs.items():
+            odds = _log_odds(network, x, lambda score: factor * hidden(score))
+            if np.allclose(odds, wanted, rtol=CLOSE, atol=CLOSE):
+                yield name
 
     kept = 1 - (case.spec.dropout or 0.0)
     places = {IN_TRAINING: 1.0, AT_PREDICTION: kept} if kept < 1 else {IN_TRAINING: 1.0}
     for names in ([asked], [name for name in ACTIVATIONS if name != asked]):
-        if found := {(name, place) for name in names for place, factor in places.items() if gives_it(name, factor)}:
+        found = {
+            (name, place, scaling)
+            for name in names
+            for place, factor in places.items()
+            for scaling in giving_it(name, factor)
+        }
+        if found:
             return found
     return set()
 

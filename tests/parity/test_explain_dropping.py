@@ -15,6 +15,7 @@ from parity.explain.bench import Bench
 from parity.explain.dropping import dropout_scaling, scaled_where
 from parity.explain.experiment import observed
 from parity.explain.switching import verified
+from parity.explain.tested import scaling_of_test_rows
 from parity.explain.treatment import Case, Side
 from parity.run import able
 from parity.spec.models import MLP
@@ -28,13 +29,16 @@ SPEC = MLP(hidden=(6, 5), activation="tanh", epochs=1, dropout=0.4)
 KEPT = 0.6
 
 
-def untrained(factor: float, activation: str, outputs: int, size: float = 1.0):
-    """A network as it starts, what it predicts with its hidden outputs multiplied, and the rows."""
+def untrained(factor: float, activation: str, outputs: int, size: float = 1.0, given=lambda x: x):
+    """A network as it starts, what it predicts with its hidden outputs multiplied, and the rows.
+
+    given: what becomes of all rows before they are predicted.
+    """
     rng = np.random.default_rng(3)
     x = rng.normal(size=(60, 8))
     layers = [rng.normal(0, 0.5, shape) for shape in ((8, 6), (6, 5), (5, outputs))]
     biases = [rng.normal(0, 0.1, array.shape[1]) for array in layers]
-    found = x
+    found = given(x)
     for weights, bias in zip(layers[:-1], biases[:-1], strict=True):
         linear = found @ weights + bias
         found = factor * (np.tanh(linear) if activation == "tanh" else np.maximum(linear, 0))
@@ -74,6 +78,37 @@ def test_nothing_is_told_where_neither_gives_it_or_predictions_say_no_odds():
     assert scaled_where(case, seen, "left") is None
 
     assert scaled_where(case, seen, "right") is None
+
+
+def by_themselves(x):
+    return (x - x[20:].mean(axis=0)) / x[20:].std(axis=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "ends"),
+    [
+        (lambda x: x / 255, "divide-by-255; the training rows: none", ["left", "right"]),
+        (by_themselves, "standardize by the test rows themselves; the training rows: none", []),
+    ],
+    ids=["divided", "standardized"],
+)
+def test_a_side_that_is_asked_about_other_inputs_than_it_learns_from_is_told(given, words, ends):
+    case, seen = untrained(1.0, "tanh", 1)
+    seen.untrained["right"] = untrained(1.0, "tanh", 1, given=given)[1].untrained["left"]
+
+    found = scaling_of_test_rows(case, [seen], lambda end: "none")
+
+    assert found is not None and (found.left, found.right) == ("as the training rows", words)
+    assert [way.end for way in found.ways] == ends
+    assert found.value is not None and found.value("left", seen) == "none" != found.value("right", seen)
+
+
+def test_rows_that_are_scaled_alike_in_training_and_after_it_are_no_difference_of_test_rows():
+    case, seen = untrained(1.0, "tanh", 1)
+    seen.untrained["right"] = untrained(1.0, "tanh", 1, given=lambda x: x / 255)[1].untrained["left"]
+
+    assert scaling_of_test_rows(case, [seen], {"left": "none", "right": "divide-by-255"}.get) is None
+    assert scaling_of_test_rows(case, [seen], {"left": "none"}.get) is None, "what training rows are is not shown"
 
 
 @of_explain
