@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.engines.names import Name, tables
 from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, share_told
+from parity.explain.changes import TRANSFORMED_WORDS
 from parity.explain.inputs import BACKWARDS, DIVIDED, DIVISOR, STANDARDIZED, STANDING, UNSCALED, Places, Rows
 from parity.explain.rules import constants_of, kind_of
 from parity.explain.starting import own_start, with_outputs
@@ -206,7 +207,7 @@ def _scaling(mine: tuple[str, float], theirs: tuple[str, float]) -> Iterator[Way
         if mine == (UNSCALED, 1.0) and name != UNSCALED:
             yield f"rows scaled by us: {name}", always(Treatment(outside={"scaling": name})), True
     if name in TRANSFORMS and factor == 1 and mine == (UNSCALED, 1.0):
-        yield f"inputs made {name} by us", always(Treatment(outside={"transform": name})), True
+        yield f"inputs made {TRANSFORMED_WORDS[name]} by us", always(Treatment(outside={"transform": name})), True
     sizes = {UNSCALED: 1.0, DIVIDED: 1 / DIVISOR}
     if "factor" in OFFERED and mine[0] in sizes and name in sizes:
         times = sizes[name] * factor / (sizes[mine[0]] * mine[1])
