@@ -33,8 +33,8 @@ BETTER = 5.0
 "What is done beside a rule has to bring its updates so many times nearer."
 
 CUT_BY, FIRST_CUTS, NARROWING, NARROWED = 1e6, 31, 9, 4
-"""A limit is sought from the largest gradient down to so small a share of it, at so many places; then so many at a time
-about the best one, so often."""
+"""A limit is sought from the largest gradient down to so small a share of it, at so many places; then about the best one, so
+many at a time, so often."""
 
 TRUSTED = 8
 "Rules under which a limit is sought more closely: the nearest."
@@ -209,7 +209,10 @@ def _clipped(motion: _Motion, decay: float, enough: float) -> Clip | None:
 
     found: list[tuple[float, Clipping, float]] = []
     for kind in get_args(Clipping):
-        limits = [float(each) for each in _largest(motion, kind) * np.geomspace(1, 1 / CUT_BY, FIRST_CUTS)[1:]]
+        largest = _largest(motion, kind)
+        if not largest > 0:
+            continue
+        limits = [float(each) for each in largest * np.geomspace(1, 1 / CUT_BY, FIRST_CUTS)[1:]]
         tried = sorted(((fit, limit) for limit in limits for fit in cut(kind, limit)), key=lambda each: each[0].off)
         found += [(fit.off, kind, limit) for fit, limit in tried]
         best: dict[Plain, float] = {}

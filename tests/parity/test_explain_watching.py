@@ -368,6 +368,11 @@ def test_updates_of_no_rule_that_is_known_are_told_to_be_that():
     told = updates_of(records(SGD(0.01), bent=lambda slopes: tuple(np.cbrt(array) for array in slopes)))
     assert told is not None and not told.rules and told.clip is None
     assert updates_of([{**record, "gradients": None} for record in records(SGD(0.01))]) is None
+    idle = records(SGD(0.01), bent=lambda slopes: tuple(0 * array for array in slopes), decay=0.1)
+    for record in idle[1:]:
+        record["gradients"] = {name: [0 * each for each in arrays] for name, arrays in record["gradients"].items()}
+    told = updates_of(idle)
+    assert told is not None and not told.rules, "weights shrink, and no gradient says why"
 
 
 def test_a_rate_that_was_asked_to_fall_is_told_as_it_starts():
