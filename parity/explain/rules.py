@@ -33,8 +33,8 @@ BETTER = 5.0
 "What is done beside a rule has to bring its updates so many times nearer."
 
 CUT_BY, FIRST_CUTS, NARROWING, NARROWED = 1e6, 31, 9, 4
-"""A limit is sought from the largest gradient down to so small a share of it, at so many places; then about the best one, so
-many at a time, so often."""
+"""A limit is sought from the largest gradient down to so small a share of it, at so many places; then about the best
+one, so many at a time, so often."""
 
 TRUSTED = 8
 "Rules under which a limit is sought more closely: the nearest."
