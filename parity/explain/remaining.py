@@ -1,19 +1,28 @@
-"""What first updates still show with everything switched: where to look for what is left of a gap."""
+"""What both sides still show to differ with everything switched: where to look for what is left of a gap."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from parity.explain.aspects import ASPECTS, parts
-from parity.explain.bench import Bench
+from parity.explain.bench import Bench, done
 from parity.explain.traced import DEEP, Asked, can_be_watched, shown
-from parity.explain.treatment import ENDS, Seen, Switch
+from parity.explain.treatment import ENDS, End, Seen, Switch
+from parity.study.store import Result
+
+UPDATES, FITS = "first updates", "fits"
+
+SAME = 1e-8
+"Coefficients, as a share of the largest, and predicted values that are no further apart are one."
 
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """One thing in which first updates part, in words."""
+    """One thing in which both sides part, in words."""
 
     name: str
     left: str
@@ -23,7 +32,7 @@ class Parting:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """First updates of both sides on one draw, under switches."""
+    """Both sides on one draw, under switches."""
 
     draw: int
     "Its number."
@@ -31,15 +40,17 @@ class Remaining:
     "What both sides show."
     parts: tuple[Parting, ...]
     "What of it differs, in the order in which it acts: the first one first."
+    what: str = UPDATES
+    "What was looked at: first updates of networks, fits of linear models."
 
 
 def remaining(bench: Bench, switches: Collection[Switch], seen: Seen, inert: Collection[str]) -> Remaining | None:
-    """Both sides traced again under switches; None where either shows nothing, or where there are no updates to watch.
+    """Both sides looked at again under switches; None where either shows nothing.
 
     inert: names of differences that are not switched, since they move no prediction.
     """
     if not can_be_watched(bench.case):
-        return None
+        return _of_fits(bench, switches, seen)
     left, right = shown([Asked(bench.case, end, seen, bench.treated(end, switches, seen), DEEP) for end in ENDS])
     compared = [
         aspect
@@ -53,3 +64,46 @@ def remaining(bench: Bench, switches: Collection[Switch], seen: Seen, inert: Col
     ]
     names = tuple(aspect.name for aspect in compared)
     return Remaining(seen.draw.index, names, tuple(parted)) if names else None
+
+
+# Linear models: whether they part in fitting or in predicting.
+
+
+def _of_fits(bench: Bench, switches: Collection[Switch], seen: Seen) -> Remaining | None:
+    """What their coefficients tell; None where either side tells none."""
+    fitted = done(bench.both([(switches, seen)])[0])
+    if len(fitted) < len(ENDS) or not all(result.coefficients for result in fitted.values()):
+        return None
+    found = tuple(_parted(fitted))
+    return Remaining(seen.draw.index, ("columns", "coefficients", "predicted values"), found, FITS)
+
+
+def _parted(fitted: Mapping[End, Result]) -> Iterator[Parting]:
+    left, right = ({name: v for name, v in fitted[end].coefficients.items() if v is not None} for end in ENDS)
+    if left.keys() != right.keys():
+        yield Parting("columns", _columns(left, right), _columns(right, left), "names of the coefficients")
+        return
+    names = list(left)
+    one, two = (np.array([float(side[name]) for name in names]) for side in (left, right))
+    furthest = _furthest(one, two, SAME * float(np.nanmax(np.abs([one, two]), initial=0.0)))
+    if furthest is not None:
+        a, b = (f"{names[furthest]}: {side[furthest]:.6g}" for side in (one, two))
+        yield Parting("coefficients", a, b, "coefficients that both sides tell, the one that is furthest off")
+        return
+    one, two = (np.asarray(fitted[end].arrays["probability"]) for end in ENDS)
+    furthest = _furthest(one, two, SAME)
+    if furthest is not None:
+        a, b = (f"test row {furthest + 1}: {side[furthest]:.6g}" for side in (one, two))
+        yield Parting("predicted values", a, b, "predicted values, of the same coefficients")
+
+
+def _columns(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    alone = sorted(own.keys() - other.keys())
+    return f"{len(own)}, alone with {', '.join(alone)}" if alone else f"{len(own)}"
+
+
+def _furthest(one: Any, two: Any, near: float) -> int | None:
+    """The place at which two vectors are furthest apart; None where that is near."""
+    gaps = np.nan_to_num(np.abs(one - two), nan=np.inf)
+    place = int(gaps.argmax())
+    return place if gaps[place] > near else None

@@ -261,11 +261,11 @@ def scatter_words(explanation: Plain) -> str:
 
 
 def remaining_words(explanation: Plain) -> str:
-    """What the first updates still show with everything switched; empty where they were not looked at."""
+    """What first updates or fits still show with everything switched; empty where they were not looked at."""
     found = explanation.get("remaining")
     if not found:
         return ""
-    which = f"first updates on draw {found['draw']}"
+    which = f"{found.get('what', 'first updates')} on draw {found['draw']}"
     where = f"With everything switched the {which}" if live(explanation) else f"The {which}"
     if found["parts"]:
         first, *others = (f"{each['name']} ({each['left']}; {each['right']})" for each in found["parts"])

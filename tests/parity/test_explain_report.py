@@ -257,6 +257,9 @@ def test_what_first_updates_still_show_is_told_with_what_is_left(parts, differen
     SCHEMA.validate(document(found))
 
     assert said in beside_words(found)
+    found["remaining"]["what"] = "fits"
+    SCHEMA.validate(document(found))
+    assert said.replace("first updates", "fits") in beside_words(found)
 
 
 def test_what_is_open_or_unfinished_is_said_to_be_so(
