@@ -115,6 +115,12 @@ def rates_of(shown: Shown) -> Mapping[Rule, float] | None:
     return shown.rules or None
 
 
+def told_rates_of(shown: Shown) -> Mapping[Rule, float] | None:
+    """Rates where they are told: of a limit that is only a bound the rate is none."""
+    clip = shown.updates.clip if shown.updates is not None else None
+    return rates_of(shown) if clip is None or clip.exact else None
+
+
 def decay_of(shown: Shown) -> float | None:
     return shown.updates.decay if shown.updates is not None and shown.rules else None
 
@@ -339,7 +345,7 @@ ASPECTS = (
            "updates against their gradients", "What a step is made of decides where a training goes.", ("given",)),
     Aspect("optimizer", rates_of, _rule_words, "updates against their gradients", _glossary("optimizer"),
            alike=_same_kind),
-    Aspect("learning_rate", rates_of, lambda v: f"{rate_of(v):g}", "updates against their gradients",
+    Aspect("learning_rate", told_rates_of, lambda v: f"{rate_of(v):g}", "updates against their gradients",
            _glossary("learning_rate"), alike=_same_rate),
     *(Aspect(told, rates_of, _constant_words(name), "updates against their gradients", _glossary(told),
              alike=_same_constant(name))

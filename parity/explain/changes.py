@@ -12,7 +12,7 @@ from parity.compare.defaults import Entry, worded
 from parity.compare.probes import in_force
 from parity.explain.reading import Read, native_value
 from parity.explain.treatment import Case, Seen, Treatment, always
-from parity.spec.intervention import Scaling, Sets, Transform
+from parity.spec.intervention import Apart, Scaling, Transform
 from parity.spec.vocabulary import GLOSSARY
 
 Plain = dict[str, Any]
@@ -45,7 +45,14 @@ SCALED_WORDS: dict[Scaling, str] = {
     "unit-range": "moved and divided into 0 to 1 by the training rows' range",
 }
 
-APART: tuple[tuple[Sets, Scaling], ...] = (
+BY_ITSELF_WORDS: dict[Scaling, str] = {
+    "standardize": "standardized by its own means and standard deviations",
+    "standardize-n-1": "standardized by its own means and standard deviations (divisor n - 1)",
+    "centre": "less its own means",
+    "unit-range": "moved and divided into 0 to 1 by its own range",
+}
+
+APART: tuple[Apart, ...] = (
     ("train", "divide-by-255"),
     ("train", "standardize"),
     ("train", "standardize-n-1"),
@@ -189,22 +196,17 @@ def scaling(kind: Scaling) -> Change:
     return Change("input_scaling", words, "as they are", f"inputs {words} by us", treat, undone)
 
 
-def scaled_apart(sets: Sets, kind: Scaling) -> Change:
+def scaled_apart(apart: Apart) -> Change:
     """The two sets of rows scaled otherwise than alike."""
+    sets, kind = apart
     words = {
         "train": f"the training rows alone {SCALED_WORDS[kind]}",
         "test": f"the test rows alone {SCALED_WORDS[kind]}",
-        "each": f"both sets of rows {SCALED_WORDS[kind].replace('the training rows', 'each set by itself')}",
+        "each": f"each set of rows {BY_ITSELF_WORDS.get(kind)}",
     }[sets]
-    undone = {"factor": PIXEL, "sets": sets} if kind == "divide-by-255" else None
-    return Change(
-        "input_scaling",
-        words,
-        "both sets of rows alike",
-        f"{words}, by us",
-        always(Treatment(outside={"scaling": kind, "sets": sets})),
-        None if undone is None else always(Treatment(outside=undone)),
-    )
+    undone = always(Treatment(outside={f"{sets}_factor": PIXEL})) if kind == "divide-by-255" else None
+    treat = always(Treatment(outside={"apart": apart}))
+    return Change("input_scaling", words, "both sets of rows alike", f"{words}, by us", treat, undone)
 
 
 def transformed(kind: Transform, factor: float = 1.0) -> Change:

@@ -230,7 +230,7 @@ def _held(inputs: Floats, expected: Floats, x: Floats, places: Places, pattern: 
     shares = []
     for factor in (1.0, float(np.median(inputs[both] / expected[both]))):
         near = np.abs(inputs - factor * expected) <= NEAR * np.abs(factor * expected)
-        parts = (near[there & dark], near[there & ~dark])
+        parts = (near[dark], near[there & ~dark])
         shares.append((min(float(part.mean()) for part in parts if part.size), factor))
     (plain, _), (scaled, ratio) = shares
     factor = ratio if scaled > plain and abs(ratio - 1) > NEAR else 1.0
@@ -253,13 +253,20 @@ def _columns(inputs: Floats, expected: Floats) -> NDArray[np.intp] | None:
 
 
 def _nearest(inputs: Floats, base: Floats) -> Places:
-    """Of each row the place of the one in whose direction it lies."""
+    """Of each row the place of the one in whose direction it lies; of rows that are alike each comes once."""
 
     def directions(rows: Floats) -> Floats:
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(length == 0, 1, length))
 
-    return tuple(int(i) for i in (directions(inputs) @ directions(base).T).argmax(axis=1))
+    twins: dict[bytes, list[int]] = {}
+    for place, row in enumerate(base):
+        twins.setdefault(row.tobytes(), []).append(place)
+    found: list[int] = []
+    for nearest in (directions(inputs) @ directions(base).T).argmax(axis=1):
+        alike = twins[base[nearest].tobytes()]
+        found.append(alike[sum(map(found.count, alike)) % len(alike)])
+    return tuple(found)
 
 
 def _permutation(

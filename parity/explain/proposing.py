@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -236,7 +235,7 @@ def single(ground: Ground, end: End, place: int, pictures: Mapping[End, Picture 
         *changes.stops(natives, done, own),
         *changes.roundings(),
         changes.reversed_rows(),
-        *itertools.starmap(changes.scaled_apart, changes.APART),
+        *map(changes.scaled_apart, changes.APART),
         *map(changes.transformed, TRANSFORMS),
         *(changes.transformed(kind, changes.PIXEL) for kind in changes.STEPPED),
         *changes.weighted(natives),

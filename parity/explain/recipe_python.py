@@ -173,10 +173,8 @@ def scaled_by_itself(kind: str) -> Lines:
     ]
 
 
-def in_sets(sets: str, lines: Lines) -> Lines:
-    """What is done to one set of rows alone leaves the other as it was."""
-    if sets not in ("train", "test"):
-        return lines
+def alone(sets: str, lines: Lines) -> Lines:
+    """What is done to the training or the test rows alone leaves the others as they were."""
     other = {"train": "x_test", "test": "x_train"}[sets]
     return [f"as_it_was = {other}", *lines, f"{other} = as_it_was"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.explain import recipe_python, recipe_r
 from parity.explain.recipe_text import comment
-from parity.spec.intervention import LARGEST_F1, Intervention
+from parity.spec.intervention import LARGEST_F1, Apart, Intervention
 from parity.spec.models import Leekasso, Linear, Specification
 from parity.spec.screen import neutral_screen
 from parity.study.processes import KERAS_BACKENDS
@@ -29,7 +29,7 @@ Lines = list[str]
 
 PREDICTED = "The training rows are predicted as well: the cut is found on them"
 
-ELSEWHERE = {"sets", "dropped", "weights", "biases", "row_order", "cut"}
+ELSEWHERE = {"dropped", "weights", "biases", "row_order", "cut"}
 "Fields of an intervention that change no rows: what they do stands in other places of the code."
 
 DIALECTS = {"Python": recipe_python, "R": recipe_r}
@@ -161,9 +161,12 @@ def _changes(side: Given, end: End, why: Mapping[str, str]) -> Iterator[Lines]:
         "blanked": say.blanked(outside.blanked) if outside.blanked else [],
         "columns": _columns(side) if outside.columns is not None else [],
         "transform": say.transformed(outside.transform) if outside.transform else [],
-        "factor": say.in_sets(outside.sets, say.multiplied(outside.factor)) if outside.factor != 1 else [],
+        "factor": say.multiplied(outside.factor) if outside.factor != 1 else [],
+        "train_factor": say.alone("train", say.multiplied(outside.train_factor)) if outside.train_factor != 1 else [],
+        "test_factor": say.alone("test", say.multiplied(outside.test_factor)) if outside.test_factor != 1 else [],
         "rounding": say.rounded(outside.rounding) if outside.rounding else [],
-        "scaling": _scaled(side) if outside.scaling else [],
+        "scaling": say.scaled(outside.scaling) if outside.scaling else [],
+        "apart": _apart(outside.apart, say) if outside.apart else [],
         "rescaled": say.rescaled(outside.rescaled) if outside.rescaled else [],
         "scaled_rounding": say.rounded(outside.scaled_rounding) if outside.scaled_rounding else [],
         "dtype": say.given_as(outside.dtype) if outside.dtype else [],
@@ -178,12 +181,10 @@ def _changes(side: Given, end: End, why: Mapping[str, str]) -> Iterator[Lines]:
             yield [*comment(told_why), *lines]
 
 
-def _scaled(side: Given) -> Lines:
-    say, outside = DIALECTS[side.engine.language], side.outside
-    by_itself = outside.sets == "each" and outside.scaling != "divide-by-255"
-    lines: Lines = say.scaled_by_itself(outside.scaling) if by_itself else say.scaled(outside.scaling)
-    kept: Lines = say.in_sets(outside.sets, lines)
-    return kept
+def _apart(apart: Apart, say: Any) -> Lines:
+    sets, kind = apart
+    lines: Lines = say.scaled_by_itself(kind) if sets == "each" else say.alone(sets, say.scaled(kind))
+    return lines
 
 
 def _columns(side: Given) -> Lines:

@@ -16,8 +16,13 @@ from parity.study.store import Result
 
 UPDATES, FITS = "first updates", "fits"
 
-SAME = 1e-8
+SAME = 1e-6
 "Coefficients, as a share of the largest, and predicted values that are no further apart are one."
+
+UNITS = {"factor", "train_factor", "test_factor", "transform", "scaling", "apart", "rescaled"}
+"Where one side's inputs are changed so, its coefficients are of other units."
+
+INTERCEPT = "(intercept)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +79,41 @@ def _of_fits(bench: Bench, switches: Collection[Switch], seen: Seen) -> Remainin
     fitted = done(bench.both([(switches, seen)])[0])
     if len(fitted) < len(ENDS) or not all(result.coefficients for result in fitted.values()):
         return None
-    found = tuple(_parted(fitted))
-    return Remaining(seen.draw.index, ("columns", "coefficients", "predicted values"), found, FITS)
+    scaled = any(UNITS & bench.treated(end, switches, seen).outside.keys() for end in ENDS)
+    looked = ("columns", *(() if scaled else ("coefficients",)), "predicted values")
+    return Remaining(seen.draw.index, looked, tuple(_parted(fitted, looked)), FITS)
 
 
-def _parted(fitted: Mapping[End, Result]) -> Iterator[Parting]:
+def _parted(fitted: Mapping[End, Result], looked: Collection[str]) -> Iterator[Parting]:
     left, right = ({name: v for name, v in fitted[end].coefficients.items() if v is not None} for end in ENDS)
     if left.keys() != right.keys():
         yield Parting("columns", _columns(left, right), _columns(right, left), "names of the coefficients")
         return
     names = list(left)
     one, two = (np.array([float(side[name]) for name in names]) for side in (left, right))
-    furthest = _furthest(one, two, SAME * float(np.nanmax(np.abs([one, two]), initial=0.0)))
-    if furthest is not None:
-        a, b = (f"{names[furthest]}: {side[furthest]:.6g}" for side in (one, two))
+    sizes = np.abs([one, two])
+    furthest = _furthest(one, two, SAME * float(sizes[np.isfinite(sizes)].max(initial=0.0)))
+    if furthest is not None and "coefficients" in looked:
+        a, b = _told(names[furthest], one[furthest], two[furthest])
         yield Parting("coefficients", a, b, "coefficients that both sides tell, the one that is furthest off")
         return
     one, two = (np.asarray(fitted[end].arrays["probability"]) for end in ENDS)
     furthest = _furthest(one, two, SAME)
     if furthest is not None:
-        a, b = (f"test row {furthest + 1}: {side[furthest]:.6g}" for side in (one, two))
-        yield Parting("predicted values", a, b, "predicted values, of the same coefficients")
+        a, b = _told(f"test row {furthest + 1}", one[furthest], two[furthest])
+        of = "predicted values, of the same coefficients" if "coefficients" in looked else "predicted values"
+        yield Parting("predicted values", a, b, of)
+
+
+def _told(name: str, one: float, two: float) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart."""
+    digits = next((k for k in range(3, 17) if f"{one:.{k}g}" != f"{two:.{k}g}"), 17) + 2
+    return f"{name}: {one:.{digits}g}", f"{name}: {two:.{digits}g}"
 
 
 def _columns(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    alone = sorted(own.keys() - other.keys())
-    return f"{len(own)}, alone with {', '.join(alone)}" if alone else f"{len(own)}"
+    alone, count = sorted(own.keys() - other.keys()), len(own.keys() - {INTERCEPT})
+    return f"{count}, alone with {', '.join(alone)}" if alone else f"{count}"
 
 
 def _furthest(one: Any, two: Any, near: float) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.compare.reference_network import SGD, Adadelta, Adam, Decaying, Floats, Plain, RMSprop, Rule, State
-from parity.explain.updates import arrays_of, short
+from parity.explain.updates import arrays_of, digits_of, short
 
 Record = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ MOST_NUMBERS, FEW_NUMBERS = 2000, 100
 "Of each array so many numbers are looked at, since every rule treats every number alike; where limits are sought."
 
 CLEAR = 3e-4
-"Updates that a rule makes this nearly are its own: nothing besides is sought."
+"A limit on gradients is sought where no rule comes this near, and is one where some rule then does."
 
 BETTER = 5.0
 "What is done beside a rule has to bring its updates so many times nearer."
@@ -39,8 +39,8 @@ one, so many at a time, so often."""
 TRUSTED = 8
 "Rules under which a limit is sought more closely: the nearest."
 
-ROUNDING = 1e-7
-"Of weights in float32, as a share of them: what it is of an update no limit tells."
+ROUNDING = {"float16": 1e-3, "float32": 1e-7, "float64": 1e-15}
+"Of weights, as a share of them: what it is of an update no rule tells."
 
 SPARE, ALIKE = 1.5, 1.2
 "A limit that fits so many times worse than the best one may be the one in force as well; such limits, within a factor."
@@ -55,6 +55,8 @@ RULES: tuple[Plain, ...] = (
       for e in (1e-8, 1e-7, 1e-4)),
     *(RMSprop(1.0, rho, momentum, e) for rho in (0.9, 0.95, 0.99) for momentum in (0.0, 0.9) for e in (1e-7, 1e-4)),
     *(Adadelta(1.0, rho, e) for rho in (0.9, 0.95, 0.99) for e in (1e-8, 1e-7, 1e-6)),
+    *(rule for e in (1e-6, 1e-5, 1e-3, 1e-2, 0.1, 1.0) for rho in (0.99, 0.999)
+      for rule in (Adam(1.0, 0.9, rho, e), RMSprop(1.0, 0.9 if rho > 0.99 else rho, 0.0, e))),
 )  # fmt: skip
 """Rules of rate 1 with the constants that are in use somewhere, the plainest first: what fits is told by measuring."""
 
@@ -70,7 +72,7 @@ class Clip:
     kind: Clipping
     limit: float
     exact: bool
-    "Whether no smaller one would do: to a rule that divides by the size of gradients it may."
+    "Whether no smaller one would do. It may where all gradients are cut: then only limit times rate is told, if that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class _Motion:
     "(u k,) weights before each update."
     seen: Floats
     "(u k,) what each added to them."
+    rounding: float
+    "As a share of that, what rounding of weights can be."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +115,7 @@ class _Fit:
 
 
 def updates_of(records: Sequence[Record], decay: float = 0.0) -> Updates | None:
-    """How updates follow from gradients in this trace; None where either is not shown, or nothing moves.
+    """How updates follow from gradients in this trace; None where either is not shown, or rounding is all that moves.
 
     decay: d where rates are asked to be divided by 1 + d * updates done.
     """
@@ -119,18 +123,25 @@ def updates_of(records: Sequence[Record], decay: float = 0.0) -> Updates | None:
     if motion is None:
         return None
     plain = list(_fits(motion, motion.slopes, decay))
-    best = min((fit.off for fit in plain), default=np.inf)
-    if best <= CLEAR:
-        return Updates(_likely(plain))
+    best = _best(plain)
+    if best <= max(LEAST_OFF, motion.rounding):
+        likely = _likely(plain)
+        return Updates(likely) if likely else None
     decayed = list(_fits(motion, motion.slopes, decay, decays=True))
     nearest = min(decayed, key=lambda fit: fit.off, default=None)
     if nearest is not None and nearest.off * BETTER <= best and nearest.off <= FITS and nearest.decay > 0:
         return Updates(_likely(decayed), short(nearest.decay))
-    few = _motion(records, FEW_NUMBERS)
-    clip = _clipped(few, decay, min(best / BETTER, FITS)) if few is not None else None
+    few = _motion(records, FEW_NUMBERS) if best > CLEAR else None
+    clip = _clipped(few, decay, max(CLEAR, few.rounding)) if few is not None else None
     if clip is not None:
-        return Updates(_likely(list(_fits(motion, _cut(motion, clip.kind, clip.limit), decay))), clip=clip)
+        cut = list(_fits(motion, _cut(motion, clip.kind, clip.limit), decay))
+        if _best(cut) * BETTER <= best:
+            return Updates(_likely(cut), clip=clip)
     return Updates(_likely(plain))
+
+
+def _best(fits: Sequence[_Fit]) -> float:
+    return min((fit.off for fit in fits), default=np.inf)
 
 
 def _motion(records: Sequence[Record], most: int) -> _Motion | None:
@@ -146,12 +157,14 @@ def _motion(records: Sequence[Record], most: int) -> _Motion | None:
     if not np.isfinite(size) or size == 0:
         return None
     sizes = [len(_sampled([array], most)) for array in states[0]]
+    before = np.concatenate(moments[:-1])
     return _Motion(
         slopes=[_sampled(each, most) for each in slopes],
         array=np.repeat(np.arange(len(sizes)), sizes),
         norms=[np.array([np.linalg.norm(array) for array in each]) for each in slopes],
-        before=np.concatenate(moments[:-1]),
+        before=before,
         seen=seen,
+        rounding=ROUNDING[digits_of(records) or "float64"] * float(np.linalg.norm(before)) / size,
     )
 
 
@@ -183,8 +196,7 @@ def _fits(
 
 
 def _likely(fits: Sequence[_Fit]) -> dict[Plain, float]:
-    best = min((fit.off for fit in fits), default=np.inf)
-    limit = min(FITS, CLOSE * max(best, LEAST_OFF))
+    limit = min(FITS, CLOSE * max(_best(fits), LEAST_OFF))
     ordered = sorted(fits, key=lambda fit: fit.off)
     return {fit.rule: fit.rate for fit in ordered if fit.off <= limit and fit.rate > 0}
 
@@ -232,7 +244,7 @@ def _clipped(motion: _Motion, decay: float, enough: float) -> Clip | None:
     off, kind, best_limit = min(found, default=(np.inf, "norm", 0.0))
     if off > enough:
         return None
-    near = max(SPARE * off, ROUNDING * float(np.linalg.norm(motion.before) / np.linalg.norm(motion.seen)))
+    near = max(SPARE * off, motion.rounding)
     alike = [limit for each, of, limit in found if of == kind and each <= near]
     exact = max(alike) < ALIKE * min(alike)
     return Clip(kind, short(best_limit if exact else max(alike)), exact)

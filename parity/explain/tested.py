@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from parity.explain.inputs import DIVIDED, DIVISOR, UNSCALED
+from parity.explain.inputs import DIVIDED, DIVISOR, STANDARDIZED, STANDARDIZED_BY_N_1, UNSCALED
 from parity.explain.treatment import (
     ENDS,
     Case,
@@ -18,9 +18,19 @@ from parity.explain.treatment import (
     measured_difference,
     other,
 )
-from parity.explain.untrained import SCALINGS, readings
+from parity.explain.untrained import BY_ITSELF, SCALINGS, readings
 
 MEANING = "A network that is asked about inputs unlike those that it learnt from answers about something else."
+
+AS_TRAINED = "as the training rows"
+
+WORDS = {
+    UNSCALED: "as they are",
+    DIVIDED: "divided by 255",
+    STANDARDIZED: "standardized by the training rows",
+    STANDARDIZED_BY_N_1: "standardized by the training rows (divisor n - 1)",
+    BY_ITSELF: "standardized by themselves",
+}
 
 
 def scaling_of_test_rows(case: Case, seen: Sequence[Seen], trained: Callable[[End], str | None]) -> Difference | None:
@@ -28,29 +38,34 @@ def scaling_of_test_rows(case: Case, seen: Sequence[Seen], trained: Callable[[En
 
     trained: how a side's training rows are scaled, as its first updates show; None where they do not.
     """
+    own = {end: trained(end) for end in ENDS}
 
     def value(end: End, each: Seen) -> Any:
         found = {scaling for _, _, scaling in readings(case, each, end)}
-        return found.pop() if len(found) == 1 else None
+        if len(found) != 1:
+            return None
+        return AS_TRAINED if found == {own[end]} else found.pop()
 
-    own = {end: trained(end) for end in ENDS}
     tested = {end: value(end, seen[0]) for end in ENDS} if None not in own.values() else dict.fromkeys(ENDS)
-    odd = [end for end in ENDS if tested[end] != own[end]]
-    if None in tested.values() or len(odd) != 1:
+    apart = [(end, str(scaling)) for end, scaling in tested.items() if scaling != AS_TRAINED]
+    if None in tested.values() or len(apart) != 1:
         return None
-    words = {end: "as the training rows" for end in ENDS}
-    words[odd[0]] = f"{tested[odd[0]]}; the training rows: {own[odd[0]]}"
-    ways = list(_ways(odd[0], own, tested))
+    ((odd, scaling),) = apart
+    words = {other(odd): AS_TRAINED, odd: f"{WORDS[scaling]}; the training rows {WORDS.get(own[odd] or '', own[odd])}"}
+    ways = list(_ways(odd, own, scaling))
     evidence = "predictions of the untrained networks, against those of their weights, and inputs of the first updates"
     return measured_difference(case, "test rows", words, MEANING, evidence, ways, value)
 
 
-def _ways(odd: End, own: dict[End, Any], tested: dict[End, Any]) -> Iterator[Switch]:
-    even, wanted = other(odd), SCALINGS.get(tested[odd])
-    if own[even] == UNSCALED and wanted is not None:
-        treatment = Treatment(outside={"scaling": wanted, "sets": "test"})
-        yield Switch(even, f"the test rows alone scaled by us: {wanted}", always(treatment))
-    if {own[odd], tested[odd]} == {UNSCALED, DIVIDED}:
-        factor = float(DIVISOR) if tested[odd] == DIVIDED else 1 / DIVISOR
-        treatment = Treatment(outside={"factor": factor, "sets": "test"})
-        yield Switch(odd, f"the test rows alone times {factor:g} by us", always(treatment))
+def _ways(odd: End, own: Mapping[End, Any], tested: str) -> Iterator[Switch]:
+    even, made = other(odd), SCALINGS.get(tested)
+    if own[even] == own[odd] == UNSCALED and made is not None:
+        treatment = Treatment(outside={"apart": ("test", made)})
+        yield Switch(even, f"the test rows alone scaled by us: {made}", always(treatment))
+    wanted = SCALINGS.get(own[odd])
+    if tested == UNSCALED and wanted is not None:
+        treatment = Treatment(outside={"apart": ("test", wanted)})
+        yield Switch(odd, f"the test rows alone scaled by us: {wanted}", always(treatment))
+    if tested == DIVIDED and own[odd] == UNSCALED:
+        treatment = Treatment(outside={"test_factor": float(DIVISOR)})
+        yield Switch(odd, f"the test rows alone times {DIVISOR} by us", always(treatment))

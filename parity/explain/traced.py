@@ -86,7 +86,7 @@ class Shown:
     inputs: bool | None = None
     "Whether the inputs that it shows are recognised."
     every: tuple[int, ...] | None = None
-    "Places of all rows that it trains on, as they stand; one that comes twice is there twice."
+    "Places of the rows that one update of all sees, as they stand; one that comes twice is there twice."
     scaling: tuple[str, float] | None = None
     "How inputs are scaled where nothing is asked for, and a factor besides."
     dropped: float | None = None
@@ -124,7 +124,7 @@ def shown(asked: Sequence[Asked]) -> list[Shown]:
     refused: list[Key] = [
         (each, kind, True)
         for (each, kind, _), trace in traces.items()
-        if isinstance(trace, str) and trace != NO_TRACE and kind != "shipped"
+        if isinstance(trace, str) and trace != NO_TRACE and kind not in ("shipped", "all")
     ]
     traces |= _traces(refused)
     return [_recognised(each, traces) for each in asked]
@@ -203,7 +203,7 @@ def _every(asked: Asked, trace: Trace) -> tuple[int, ...] | None:
         return None
     found = again_of(trace[1], _of_draw(asked)[0])
     # What was shown may be the first of several updates.
-    return found if found is not None and len(found) < ROOM * _given_rows(asked) else None
+    return found if found is not None and _given_rows(asked) <= len(found) < ROOM * _given_rows(asked) else None
 
 
 def _own_order(asked: Asked, shipped: Trace | str | None, rows: Rows | None) -> str | None:

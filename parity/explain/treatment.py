@@ -35,13 +35,15 @@ class Treatment:
     "Fields of an Intervention."
 
     def __or__(self, other: Treatment) -> Treatment:
-        """Both at once. Of columns and rows those are given that both give; flipped labels add up."""
+        """Both at once. Of columns and rows those that both give, as often as either does; flipped labels add up."""
         mine, yours = self.outside, other.outside
         outside = {**mine, **yours}
         for name in ("columns", "rows"):
             if name in mine and name in yours:
                 kept = set(mine[name])
-                outside[name] = tuple(each for each in yours[name] if each in kept)
+                both = [each for each in yours[name] if each in kept]
+                again = (each for each in dict.fromkeys(both) for _ in range(mine[name].count(each) - both.count(each)))
+                outside[name] = (*both, *again)
         if "flipped" in mine and "flipped" in yours:
             outside["flipped"] = tuple(sorted({*mine["flipped"]} ^ {*yours["flipped"]}))
         return Treatment({**self.spec, **other.spec}, {**self.overrides, **other.overrides}, outside)

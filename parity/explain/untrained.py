@@ -90,9 +90,7 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str, str]]:
     if told.sum() < FEWEST:
         return set()
     train = np.asarray(case.data.x[seen.draw.rows], dtype=np.float64)
-    every = np.asarray(case.data.x[case.draws.test], dtype=np.float64)
     inputs = {name: scaled(rows[told], train, scaling) for name, scaling in SCALINGS.items()}
-    inputs[BY_ITSELF] = scaled(rows[told], every, "standardize")
     wanted = np.log(target[told]) - np.log1p(-target[told])
     asked = case.spec.activation
     arrays = tuple(array for layer in zip(*start, strict=True) for array in layer)
@@ -116,7 +114,9 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str, str]]:
         }
         if found:
             return found
-    return set()
+    every = np.asarray(case.data.x[case.draws.test], dtype=np.float64)
+    inputs = {BY_ITSELF: scaled(rows[told], every, "standardize")}
+    return {(asked, place, name) for place, factor in places.items() for name in giving_it(asked, factor)}
 
 
 def _log_odds(network: Network, x: Floats, hidden: Callable[[Floats], Floats]) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any
 from parity.explain.aspects import ASPECTS, BY_NAME, Aspect, parts
 from parity.explain.starting import own_start, with_outputs
 from parity.explain.tested import scaling_of_test_rows
-from parity.explain.traced import DEEP, Asked, Kind, Shown, can_be_watched, shown
+from parity.explain.traced import DEEP, Asked, Kind, Shown, can_be_watched, shown, takes_batches
 from parity.explain.training import epochs_done
 from parity.explain.treatment import (
     ENDS,
@@ -35,9 +35,6 @@ GROUPED = {"momentum", "nesterov", "adaptive.beta1", "adaptive.beta2", "adaptive
 
 OF_UPDATES = {"optimizer", "learning_rate", "learning_rate.decay", "penalty.decay", *GROUPED}
 "Where one of these is known, updates of no known rule are no difference of their own."
-
-ON_INPUTS = {"input_scaling", "scaling", "sets", "factor", "transform", "mask", "columns", "blanked", "rounding"}
-"Where a treatment has one of these, networks as they start have predicted other rows than its first updates see."
 
 OF_INPUTS = {"input_scaling", "columns", "screened columns", "dropout.input"}
 "Where one of these is known, inputs of no known map are no difference of their own."
@@ -143,15 +140,13 @@ def parted(watch: Watched, looked: Sequence[Seen], known: Collection[str] = ()) 
 
 
 def tested(watch: Watched, seen: Sequence[Seen]) -> list[Difference]:
-    """A side that scales its test rows otherwise than those it trains on."""
+    """A side that scales its test rows otherwise than those it trains on, where updates show how it scales these."""
 
     def trained(end: End) -> str | None:
-        scaling = watch.of(end, seen[0]).scaling
+        # Of single rows weights tell that they are standardized, and not by which divisor.
+        scaling = watch.of(end, seen[0]).scaling if takes_batches(watch.case.side(end).engine) else None
         return None if scaling is None or scaling[1] != 1 else scaling[0]
 
-    treatments = [watch.treated(end, seen[0]) for end in ENDS]
-    if any(ON_INPUTS & {*each.outside, *each.spec} for each in treatments):
-        return []
     found = scaling_of_test_rows(watch.case, seen, trained)
     return [] if found is None else [found]
 

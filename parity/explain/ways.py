@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.engines.names import Name, tables
-from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, share_told
+from parity.explain.aspects import ALL, Aspect, columns_of, missing_of, rate_of, repeated_of, share_told
 from parity.explain.changes import TRANSFORMED_WORDS
 from parity.explain.inputs import BACKWARDS, DIVIDED, DIVISOR, STANDARDIZED, STANDING, UNSCALED, Places, Rows
 from parity.explain.rules import constants_of, kind_of
@@ -283,8 +283,8 @@ def _kept_rows(watched: Watched, end: End) -> Callable[[Seen], Treatment]:
 
 def _repeated_rows(watched: Watched, end: End) -> Callable[[Seen], Treatment]:
     def treat(each: Seen) -> Treatment:
-        every = watched.of(other(end), each, "all").every
-        return UNTREATED if every is None else Treatment(outside={"rows": every})
+        again = repeated_of(watched.of(other(end), each, "all"))
+        return Treatment(outside={"rows": (*range(each.draw.n), *again)}) if again else UNTREATED
 
     return OfDraw(watched, treat, "all")
 

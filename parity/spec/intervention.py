@@ -30,8 +30,8 @@ TRANSFORMS: dict[Transform, Callable[[Floats], Floats]] = {
 }
 "What becomes of every input by itself. The logarithm is of 1 + x; what is above a number is 1, and what is not is 0."
 
-Sets = Literal["both", "train", "test", "each"]
-"Both sets of rows, one of them alone, or each by itself."
+Apart = tuple[Literal["train", "test", "each"], Scaling]
+"One set of rows scaled alone, by what the training rows tell, or each set by what it tells itself."
 
 LONGEST = 20
 "Names and places up to so many stand in an identity as they are; more by their hash."
@@ -57,15 +57,19 @@ class Intervention:
     transform: Transform | None = None
     "What becomes of every input of both sets of rows, before it is multiplied."
     factor: float = 1.0
-    "By which the inputs are multiplied."
+    "By which the inputs of both sets of rows are multiplied."
+    train_factor: float = 1.0
+    "By which those of the training rows alone are."
+    test_factor: float = 1.0
+    "By which those of the test rows alone are."
     rounding: Literal["float16", "float32"] | None = None
     "Format to which the inputs are rounded."
     nudged: bool = False
     "Whether every training input is one unit in float32's last place larger: how far rounding spreads."
     scaling: Scaling | None = None
-    "How inputs are scaled, by what the training rows tell."
-    sets: Sets = "both"
-    "Rows that are multiplied and scaled; of each by itself the test rows are scaled by what they tell themselves."
+    "How both sets of rows are scaled, by what the training rows tell."
+    apart: Apart | None = None
+    "How rows are scaled once more, the two sets not alike."
     rescaled: tuple[tuple[str, float], ...] = ()
     "Columns by name, and what each is multiplied by, once they are scaled."
     scaled_rounding: Literal["float16", "float32"] | None = None
@@ -106,14 +110,16 @@ class Intervention:
     @property
     def keeps_inputs(self) -> bool:
         """Whether the framework is given the rows, labels and columns of the draw as they are."""
-        return self.keeps_test and not (self.rows or self.flipped or self.mask is not None or self.nudged)
+        own = self.rows or self.flipped or self.mask is not None or self.train_factor != 1 or self.nudged
+        return self.keeps_test and not own
 
     @property
     def keeps_test(self) -> bool:
         """Whether the framework is given the test rows as they are."""
         columns = self.columns is not None or self.blanked
         digits = self.rounding or self.scaled_rounding or self.dtype
-        return not (columns or digits or self.transform or self.factor != 1 or self.scaling or self.rescaled)
+        factors = self.factor != 1 or self.test_factor != 1
+        return not (columns or digits or self.transform or factors or self.scaling or self.apart or self.rescaled)
 
     def given(self, train: Plain, test: Plain) -> tuple[Plain, Plain]:
         """Training and test rows as the engine is to see them, in the form of the engine contract."""
@@ -137,12 +143,18 @@ class Intervention:
         if self.transform is not None:
             with np.errstate(invalid="ignore"):  # a root of what is negative is no number, and no fit comes of it
                 x, x_test = (TRANSFORMS[self.transform](each) for each in (x, x_test))
-        x, x_test = self._in_sets(x, x_test, lambda rows, told: rows * self.factor)
+        x, x_test = x * self.factor * self.train_factor, x_test * self.factor * self.test_factor
         if self.rounding is not None:
             x, x_test = (each.astype(self.rounding).astype(np.float64) for each in (x, x_test))
         if self.nudged:
             x = x * (1 + float(np.finfo(np.float32).eps))
-        x, x_test = self._in_sets(x, x_test, lambda rows, told: scaled(rows, told, self.scaling))
+        x, x_test = scaled(x, x, self.scaling), scaled(x_test, x, self.scaling)
+        if self.apart is not None:
+            sets, kind = self.apart
+            x, x_test = (
+                x if sets == "test" else scaled(x, x, kind),
+                x_test if sets == "train" else scaled(x_test, x_test if sets == "each" else x, kind),
+            )
         if self.rescaled:
             times = dict(self.rescaled)
             factors = np.array([times.get(name, 1.0) for name in train["features"]])
@@ -152,11 +164,6 @@ class Intervention:
         if self.dtype is not None:
             x, x_test = x.astype(self.dtype), x_test.astype(self.dtype)
         return {**train, "x": x}, {**test, "x": x_test}
-
-    def _in_sets(self, x: Floats, x_test: Floats, changed: Callable[[Floats, Floats], Floats]) -> tuple[Floats, Floats]:
-        """Training and test rows, each changed by what some rows tell, as far as they are."""
-        train = x if self.sets == "test" else changed(x, x)
-        return train, x_test if self.sets == "train" else changed(x_test, x_test if self.sets == "each" else x)
 
     def options(self, features: Sequence[str]) -> Plain:
         """Options of the engine contract that it sets. features: names of all columns, those that are left out too."""

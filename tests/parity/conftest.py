@@ -14,6 +14,7 @@ import pytest
 
 from parity.data import Data, Source, load
 from parity.engines import own_engine
+from parity.engines.environment import missing
 from parity.engines.sheet import engine
 from parity.spec.protocol import Draws, Protocol, make_draws
 from parity.spec.study import METHODS
@@ -25,6 +26,12 @@ DIGITS = Source("digits", classes=(0, 1))
 
 of_explain = pytest.mark.skipif(os.environ.get("PARITY_EXPLAIN") != "all", reason="takes minutes: make test-explain")
 "Marks what every change of the explainer has to pass, and no other change needs to wait for."
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Skips a test where one of these engines does not run: R can be there without the packages that it needs."""
+    idle = [name for name in names if any(gap.blocking for gap in missing(engine(name)))]
+    return pytest.mark.skipif(bool(idle), reason=f"{', '.join(idle)} does not run here")
 
 
 def fitting(store: Store, executor: Executor) -> Callable[[Sequence[Cell]], dict[str, Result]]:

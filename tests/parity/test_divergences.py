@@ -10,7 +10,7 @@ from parity.compare.defaults import Diff, Difference
 from parity.compare.divergences import Divergence, Finding, in_range, judged, registry, unregistered
 from parity.errors import RequestError
 from parity.evidence import examined, wrapper_diffs
-from tests.parity.conftest import Parity
+from tests.parity.conftest import Parity, needs
 
 KNOWN = registry()
 
@@ -24,9 +24,13 @@ def findings() -> dict[str, Finding]:
 @pytest.mark.slow
 @pytest.mark.parametrize("id", KNOWN)
 def test_the_evidence_of_every_entry_holds(findings: dict[str, Finding], id: str) -> None:
-    assert findings[id].verdict == "holds", findings[id].detail
+    found = findings[id]
+    if found.verdict == "not run" and found.detail.startswith("no engine runs here"):
+        pytest.skip(found.detail)
+    assert found.verdict == "holds", found.detail
 
 
+@needs("r-h2o", "py-h2o", "r-keras3", "py-keras-tensorflow")
 @pytest.mark.slow
 def test_two_wrappers_of_one_framework_differ_in_nothing_that_is_not_registered() -> None:
     diffs = wrapper_diffs()

@@ -15,7 +15,7 @@ from parity.explain.bench import Bench
 from parity.explain.dropping import dropout_scaling, scaled_where
 from parity.explain.experiment import observed
 from parity.explain.switching import verified
-from parity.explain.tested import scaling_of_test_rows
+from parity.explain.tested import AS_TRAINED, scaling_of_test_rows
 from parity.explain.treatment import Case, Side
 from parity.run import able
 from parity.spec.models import MLP
@@ -87,8 +87,8 @@ def by_themselves(x):
 @pytest.mark.parametrize(
     ("given", "words", "ends"),
     [
-        (lambda x: x / 255, "divide-by-255; the training rows: none", ["left", "right"]),
-        (by_themselves, "standardize by the test rows themselves; the training rows: none", []),
+        (lambda x: x / 255, "divided by 255; the training rows as they are", ["left", "right"]),
+        (by_themselves, "standardized by themselves; the training rows as they are", []),
     ],
     ids=["divided", "standardized"],
 )
@@ -100,7 +100,22 @@ def test_a_side_that_is_asked_about_other_inputs_than_it_learns_from_is_told(giv
 
     assert found is not None and (found.left, found.right) == ("as the training rows", words)
     assert [way.end for way in found.ways] == ends
-    assert found.value is not None and found.value("left", seen) == "none" != found.value("right", seen)
+    assert found.value is not None and found.value("left", seen) == AS_TRAINED != found.value("right", seen)
+
+
+def test_a_side_that_forgets_its_test_rows_can_be_given_them_scaled():
+    case, seen = untrained(1.0, "tanh", 1)
+    seen.untrained["right"] = seen.untrained["left"]
+
+    found = scaling_of_test_rows(case, [seen], {"left": "none", "right": "divide-by-255"}.get)
+
+    assert found is not None and found.right == "as they are; the training rows divided by 255"
+    assert [(way.end, way.treat(seen).outside) for way in found.ways] == [
+        ("right", {"apart": ("test", "divide-by-255")})
+    ]
+    scaled = untrained(1.0, "tanh", 1, given=lambda x: x / 255)[1].untrained["left"]
+    treated = SimpleNamespace(**{**vars(seen), "untrained": {"right": scaled}})
+    assert found.value is not None and found.value("right", treated) == AS_TRAINED == found.value("left", seen)
 
 
 def test_rows_that_are_scaled_alike_in_training_and_after_it_are_no_difference_of_test_rows():

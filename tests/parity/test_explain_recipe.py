@@ -24,7 +24,7 @@ from parity.explain.starting import start_of
 from parity.explain.switching import Judged
 from parity.explain.treatment import ENDS, Case, Difference, End, Seen, Side, Switch, Treatment, always
 from parity.run import able
-from parity.spec.intervention import LARGEST_F1, TRANSFORMS, Scaling, Sets, Transform
+from parity.spec.intervention import LARGEST_F1, TRANSFORMS, Apart, Transform
 from parity.spec.models import MLP, Specification
 from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
@@ -216,11 +216,9 @@ def test_a_transform_is_written_as_the_language_has_it(kind: Transform, linear: 
 
 
 @of_explain
-@pytest.mark.parametrize(("sets", "kind"), APART)
-def test_sets_of_rows_that_are_not_scaled_alike_are_written_so(
-    sets: Sets, kind: Scaling, linear: Bench, tmp_path: Path
-) -> None:
-    made = outside(sets=sets, scaling=kind, factor=0.5)
+@pytest.mark.parametrize("apart", APART, ids="-".join)
+def test_sets_of_rows_that_are_not_scaled_alike_are_written_so(apart: Apart, linear: Bench, tmp_path: Path) -> None:
+    made = outside(apart=apart, train_factor=0.5, test_factor=2.0)
     promised(recipes(linear, findings(linear, verdict("input_scaling", left=made, right=made)), tmp_path))
 
 

@@ -170,7 +170,12 @@ HIDDEN: list[tuple[str, str, tuple[str, ...], dict[str, str]]] = [
     ("py-sklearn", "leekasso-glm", ("square roots",), {"input_scaling": "square roots"}),
     ("py-sklearn", "leekasso-glm", ("ink or none",), {"input_scaling": "1 where they are above 127, times 255"}),
     ("py-sklearn", "leekasso-glm", ("test pixels to 1",), {"input_scaling": "the test rows alone divided by 255"}),
-    ("py-sklearn", "leekasso-lm", ("each by itself",), {"input_scaling": "deviations of each set by itself"}),
+    (
+        "py-sklearn",
+        "leekasso-lm",
+        ("each by itself",),
+        {"input_scaling": "standardized by its own means"},
+    ),
     ("py-sklearn", "leekasso-glm", ("ones thrice",), {"class.weights": "class_weight = {0: 1.0, 1: 3.0}"}),
     ("py-sklearn", "leekasso-lm", ("rows of ones again",), {"class.weights": "rows of class 1 count 2 times"}),
     ("py-sklearn", "leekasso-lm", ("two labels",), {"labels": "rows 3, 40"}),

@@ -15,10 +15,12 @@ from parity.compare.reference_network import SGD, Adam, Decaying, RMSprop, State
 from parity.data import Source, load
 from parity.engines import own_engine
 from parity.engines.sheet import engine
+from parity.explain.aspects import BY_NAME
 from parity.explain.bench import Bench, draw_of
-from parity.explain.inputs import rows_of, told_by_weights
+from parity.explain.inputs import again_of, rows_of, told_by_weights
 from parity.explain.remaining import Remaining, remaining
 from parity.explain.rules import Clip, updates_of
+from parity.explain.traced import Shown
 from parity.explain.treatment import UNTREATED, Case, Difference, Side, Switch, Treatment
 from parity.explain.updates import short, start_of
 from parity.explain.watching import Trial, Watching, epochs, looked_at, parted, still_differ, watched, watched_each
@@ -347,21 +349,37 @@ def test_gradients_that_are_held_to_a_limit_are_told_with_it(rule, bent, kind, l
     assert dataclasses.replace(rule, learning_rate=1.0) in told.rules
 
 
-def test_a_limit_that_every_gradient_exceeds_is_no_more_than_a_bound_to_a_rule_that_divides_by_their_size():
-    def bent(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
-        # So large that the constant beside their size is as good as none.
-        return tuple(1000 * array for array in of_norm(0.05)(slopes))
-
-    told = updates_of(records(Adam(0.001), digits="float32", bent=bent))
-    assert told is not None and told.clip is not None
-    assert told.clip.kind == "norm" and not told.clip.exact and told.clip.limit == pytest.approx(0.07, abs=0.02)
-
-
 @pytest.mark.parametrize("rule", [SGD(0.01), Adam(0.005)])
 def test_weights_that_decay_beside_the_rule_are_told_with_their_share_of_the_rate(rule):
     told = updates_of(records(rule, digits="float32", decay=0.1 * rule.learning_rate))
     assert told is not None and told.decay == pytest.approx(0.1, rel=0.03) and told.clip is None
     assert dataclasses.replace(rule, learning_rate=1.0) in told.rules
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 3e-3, 0.05])
+def test_an_epsilon_that_is_unusual_is_no_limit_on_gradients(epsilon):
+    told = updates_of(records(Adam(0.001, epsilon=epsilon), digits="float32"))
+    assert told is not None and (told.clip, told.decay) == (None, 0.0)
+    assert all(epsilon / 4 < rule.epsilon < epsilon * 4 for rule in told.rules)
+
+
+def test_a_decay_that_is_small_beside_the_rate_is_told_as_well():
+    told = updates_of(records(Adam(0.001), digits="float64", decay=0.004 * 0.001))
+    assert told is not None and told.decay == pytest.approx(0.004, rel=0.02)
+
+
+def test_where_every_gradient_is_cut_the_limit_is_a_bound_and_no_rate_is_told():
+    def bent(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(0.01 * array / np.linalg.norm(array) for array in slopes)
+
+    told = updates_of(records(SGD(0.01, 0.9), bent=bent))
+    assert told is not None and told.clip is not None and not told.clip.exact
+    assert BY_NAME["gradient.clip.norm"].value(Shown(updates=told)) is not None
+    assert BY_NAME["learning_rate"].value(Shown(updates=told)) is None
+
+
+def test_updates_that_are_lost_in_rounding_tell_nothing():
+    assert updates_of(records(SGD(1e-7), digits="float32")) is None
 
 
 def test_updates_of_no_rule_that_is_known_are_told_to_be_that():
@@ -378,6 +396,27 @@ def test_updates_of_no_rule_that_is_known_are_told_to_be_that():
 def test_a_rate_that_was_asked_to_fall_is_told_as_it_starts():
     told = updates_of(records(Decaying(SGD(0.005, 0.9, "nesterov"), 0.99)), decay=0.99)
     assert told is not None and told.rules[SGD(1.0, 0.9, "nesterov")] == pytest.approx(0.005)
+
+
+def test_one_pixel_that_is_not_as_it_was_leaves_all_others_recognised():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(1, 256, (12, 60)).astype(float), np.arange(12) % 2
+    x[:, 30:] = 0
+    given = x.copy()
+    given[3, 40] = 1
+    features, order = [f"c{i}" for i in range(60)], [list(range(12))]
+    found = rows_of([{}, {"input": given, "target": y}], x, y, features, order)
+    assert found is not None and found.scaling == "none" and found.places == tuple(range(12))
+    assert rows_of([{}, {"input": given + 10, "target": y}], x, y, features, order) is None
+
+
+def test_rows_that_are_alike_come_once_each_and_a_row_that_comes_again_twice():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (6, 40)).astype(float)
+    x[4] = x[1]
+    shuffled = [4, 2, 5, 1, 0, 3]
+    assert sorted(again_of({"input": x[shuffled]}, x) or ()) == list(range(6))
+    assert sorted(again_of({"input": x[[*shuffled, 2]]}, x) or ()) == [0, 1, 2, 2, 3, 4, 5]
 
 
 def test_inputs_of_which_a_fifth_is_dropped_are_told_apart_from_a_column_that_is_gone():

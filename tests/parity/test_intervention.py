@@ -39,7 +39,7 @@ def test_standardising_from_outside_is_scikit_learn_s_scaler_fitted_to_the_train
 def test_one_set_of_rows_alone_is_scaled_or_each_by_itself(sets, train, test):
     from sklearn.preprocessing import StandardScaler
 
-    found = Intervention(scaling="standardize", factor=0.5, sets=sets).given(TRAIN, TEST)
+    found = Intervention(apart=(sets, "standardize")).given(TRAIN, TEST)
     theirs = StandardScaler().fit(TRAIN["x"])
     for now, before, expected in zip(found, (TRAIN, TEST), (train, test), strict=True):
         made = {
@@ -47,10 +47,14 @@ def test_one_set_of_rows_alone_is_scaled_or_each_by_itself(sets, train, test):
             "its own": StandardScaler().fit_transform(before["x"]),
             "as it is": before["x"],
         }
-        if sets == "test" and expected == "theirs":
-            # The training rows are not halved: what they tell is of whole ones.
-            made["theirs"] = theirs.transform(before["x"] / 2)
         assert now["x"] == pytest.approx(made[expected])
+
+
+def test_factors_of_both_sets_and_of_one_do_not_stand_in_each_others_way():
+    train, test = Intervention(factor=3.0, test_factor=0.5, scaling="divide-by-255").given(TRAIN, TEST)
+
+    assert train["x"] == pytest.approx(TRAIN["x"] * 3 / 255) and test["x"] == pytest.approx(TEST["x"] * 1.5 / 255)
+    assert not Intervention(train_factor=2.0).keeps_inputs and Intervention(train_factor=2.0).keeps_test
 
 
 def test_labels_are_flipped_where_the_draw_has_them_before_rows_are_chosen():
