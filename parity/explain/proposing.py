@@ -55,6 +55,11 @@ class Picture:
     "How far the simulated fit of each is from it."
 
     @property
+    def alike(self) -> dict[int, Rows]:
+        """Of each row those that no fit to these columns can tell from it."""
+        return alike_rows(self.given.x, self.given.y.astype(np.int8))
+
+    @property
     def distance(self) -> float:
         """How far the one that is most like it is from it."""
         return self.distances[0]
@@ -134,7 +139,7 @@ def steps_of(ground: Ground, end: End, place: int, seen_as: Picture, s: Supposit
     natives = ground.natives[end]
     steps: list[Step | None] = []
     if s.flipped or s.left_out:
-        alike = alike_rows(seen_as.given.x, seen_as.given.y.astype(np.int8))
+        alike = seen_as.alike
         for rows, make in ((s.flipped, changes.flipped), (s.left_out, changes.left_out)):
             if rows:
                 steps.append(row_step(ground, place, alike, make, rows))

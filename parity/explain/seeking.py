@@ -8,12 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from parity.explain.changes import flipped, left_out
 from parity.explain.drawn import by_each_draw
 from parity.explain.holding import Proof
-from parity.explain.places import alike_rows
 from parity.explain.proposing import Picture, equivalents, proposed, row_step, single
 from parity.explain.pursuit import Attempt, Step
 from parity.explain.sizes import resized, snapped
@@ -178,9 +175,7 @@ class Search:
         near = [each for each in tried if each.steps and each.mean <= NEAR_ENOUGH * self.proof.base[place][1]]
         near.sort(key=lambda each: each.mean)
         rows, picture = range(ground.seen[place].draw.n), self.pictures[other(end)]
-        alike = {row: frozenset({row}) for row in rows}
-        if picture is not None:
-            alike = alike_rows(picture.given.x, picture.given.y.astype(np.int8))
+        alike = {row: frozenset({row}) for row in rows} if picture is None else picture.alike
         few = [each for each in near if any(0 < len(step.rows) <= ROWS for step in each.steps)]
         more = [
             dataclasses.replace(each, steps=(*each.steps[:i], step.moved(step.rows | {row}), *each.steps[i + 1 :]))
@@ -207,7 +202,7 @@ class Search:
         n = ground.seen[place].draw.n
         if picture is None or picture.distance <= LIKE or math.comb(n, 2) > ROW_PAIRS:
             return None
-        alike = alike_rows(picture.given.x, picture.given.y.astype(np.int8))
+        alike = picture.alike
         for make in (flipped, left_out):
             pairs = (frozenset(rows) for rows in itertools.combinations(range(n), 2))
             found = self._fitted([Attempt(end, (row_step(ground, place, alike, make, rows),)) for rows in pairs])

@@ -39,6 +39,8 @@ def scaling_of_test_rows(case: Case, seen: Sequence[Seen], trained: Callable[[En
     trained: how a side's training rows are scaled, as its first updates show; None where they do not.
     """
     own = {end: trained(end) for end in ENDS}
+    if None in own.values():
+        return None
 
     def value(end: End, each: Seen) -> Any:
         found = {scaling for _, _, scaling in readings(case, each, end)}
@@ -46,7 +48,7 @@ def scaling_of_test_rows(case: Case, seen: Sequence[Seen], trained: Callable[[En
             return None
         return AS_TRAINED if found == {own[end]} else found.pop()
 
-    tested = {end: value(end, seen[0]) for end in ENDS} if None not in own.values() else dict.fromkeys(ENDS)
+    tested = {end: value(end, seen[0]) for end in ENDS}
     apart = [(end, str(scaling)) for end, scaling in tested.items() if scaling != AS_TRAINED]
     if None in tested.values() or len(apart) != 1:
         return None

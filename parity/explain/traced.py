@@ -157,9 +157,9 @@ def _shown(asked: Asked, traces: Mapping[Key, Trace | str]) -> Shown:
         return [], False
 
     (ordered, _), (given, _) = trace("ordered"), trace("given")
-    asked_for_rows = trace("rows")
+    of_rows, standing = trace("rows") if trace("rows")[0] else trace("given")
     penalty = penalty_of(ordered)
-    rows = _rows(asked, *(asked_for_rows if asked_for_rows[0] else trace("given")))
+    rows = _rows(asked, of_rows, standing)
     dropped = rows.dropped if rows is not None else None
     told = (rows.scaling, rows.factor) if rows is not None else None
     if not takes_batches(asked.case.side(asked.end).engine):
@@ -167,7 +167,6 @@ def _shown(asked: Asked, traces: Mapping[Key, Trace | str]) -> Shown:
         by_weights = told_by_weights(given, x, rows.places) if given and rows is not None else None
         told = (by_weights[0], 1.0) if by_weights is not None else None
         dropped = max(by_weights[1], dropped or 0.0) if by_weights is not None else None
-    of_rows = asked_for_rows[0] or given
     return Shown(
         rows=rows,
         inputs=rows is not None if len(of_rows) > 1 and "input" in of_rows[1] else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str, str]]:
     arrays = tuple(array for layer in zip(*start, strict=True) for array in layer)
     network = Network(arrays, asked, "sigmoid" if arrays[-1].shape[-1] == 1 else "softmax")
 
-    def giving_it(activation: str, factor: float) -> Iterator[str]:
+    def giving_it(inputs: Mapping[str, Floats], activation: str, factor: float) -> Iterator[str]:
         hidden = ACTIVATIONS[activation]
         for name, x in inputs.items():
             odds = _log_odds(network, x, lambda score: factor * hidden(score))
@@ -110,13 +110,13 @@ def readings(case: Case, seen: Seen, end: End) -> set[tuple[str, str, str]]:
             (name, place, scaling)
             for name in names
             for place, factor in places.items()
-            for scaling in giving_it(name, factor)
+            for scaling in giving_it(inputs, name, factor)
         }
         if found:
             return found
     every = np.asarray(case.data.x[case.draws.test], dtype=np.float64)
-    inputs = {BY_ITSELF: scaled(rows[told], every, "standardize")}
-    return {(asked, place, name) for place, factor in places.items() for name in giving_it(asked, factor)}
+    by_itself = {BY_ITSELF: scaled(rows[told], every, "standardize")}
+    return {(asked, place, name) for place, factor in places.items() for name in giving_it(by_itself, asked, factor)}
 
 
 def _log_odds(network: Network, x: Floats, hidden: Callable[[Floats], Floats]) -> Floats:

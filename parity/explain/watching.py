@@ -26,18 +26,21 @@ from parity.explain.treatment import (
 )
 from parity.explain.ways import Treated, Watched, ways_of
 from parity.spec.models import MLP
+from parity.spec.vocabulary import GLOSSARY
 
 DRAWS = 4
 "Draws whose rows are watched: of a tenth of ten labels none is turned on one draw in three, on four draws one in 70."
 
 GROUPED = {"momentum", "nesterov", "adaptive.beta1", "adaptive.beta2", "adaptive.decay", "adaptive.epsilon"}
-"What belongs to a rule of updates: where the rules differ, it is no difference of its own."
+"What belongs to a rule of updates."
 
-OF_UPDATES = {"optimizer", "learning_rate", "learning_rate.decay", "penalty.decay", *GROUPED}
-"Where one of these is known, updates of no known rule are no difference of their own."
-
-OF_INPUTS = {"input_scaling", "columns", "screened columns", "dropout.input"}
-"Where one of these is known, inputs of no known map are no difference of their own."
+PART_OF: dict[str, set[str]] = {
+    "inputs": {"input_scaling", "columns", "screened columns", "dropout.input"},
+    "updates": {"optimizer", "learning_rate", "learning_rate.decay", "penalty.decay", *GROUPED}
+    | {name for name in GLOSSARY if name.startswith(("adaptive.", "gradient."))},
+    **dict.fromkeys(GROUPED, {"optimizer"}),
+}
+"What shows in updates -> where one of these is known, it is no difference of its own."
 
 STARTS = {"initial weights": "weights", "initial biases": "biases"}
 
@@ -113,11 +116,7 @@ def parted(watch: Watched, looked: Sequence[Seen], known: Collection[str] = ()) 
     for aspect in ASPECTS:
         apart = [each for each in looked if parts(aspect, watch.of("left", each), watch.of("right", each))]
         names = {*known, *(each.name for each in found)}
-        if not apart or (aspect.name in GROUPED and "optimizer" in names):
-            continue
-        if aspect.name == "inputs" and names & OF_INPUTS:
-            continue
-        if aspect.name == "updates" and any(n in OF_UPDATES or n.startswith(("adaptive.", "gradient.")) for n in names):
+        if not apart or names & PART_OF.get(aspect.name, set()):
             continue
         first = [apart[0], *(each for each in looked if each is not apart[0])]
         values = {end: aspect.value(watch.of(end, apart[0])) for end in ENDS}

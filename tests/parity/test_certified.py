@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from parity.certified import FOLDER, best_possible, correct_digits, exact, read, score, scores, sets, solvers_of
 from parity.certified_command import markdown
-from parity.engines.environment import missing
 from parity.engines.sheet import PACKAGE, SHEET, engine, engines
 from parity.errors import RequestError
 from parity.report.document import SCHEMA_FILE
+from tests.parity.conftest import needs
 
 SETS = {each.name: each for each in sets()}
 
@@ -33,10 +33,6 @@ AGREED = 14.0
 LINEAR = [one for one in engines().values() if "linear" in one.fits]
 
 Parity = Callable[..., Any]
-
-
-def installed(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(any(gap.blocking for gap in missing(engine(name))), reason=f"{name} does not run here")
 
 
 def written(name: str) -> list[list[Fraction]]:
@@ -139,8 +135,8 @@ def test_a_solver_that_says_it_has_not_converged_is_marked():
     assert score("s", norris, {**found, "messages": "it is singular"}).warned
 
 
-@installed("py-statsmodels")
-@installed("py-sklearn")
+@needs("py-statsmodels")
+@needs("py-sklearn")
 def test_orthogonal_decompositions_get_more_digits_of_wampler_than_the_normal_equations():
     chosen = [s for s in solvers_of([engine("py-sklearn"), engine("py-statsmodels")])]
     named = [s for s in chosen if s.name in ("py-sklearn:cholesky", "py-statsmodels:ols-qr")]
@@ -151,14 +147,14 @@ def test_orthogonal_decompositions_get_more_digits_of_wampler_than_the_normal_eq
     assert found["py-statsmodels:ols-qr", "Filip"].smallest > 7
 
 
-@installed("r-stats")
+@needs("r-stats")
 def test_lm_leaves_out_a_column_of_filip_and_gets_the_others():
     (found,) = scores(solvers_of([engine("r-stats")]), [SETS["Filip"]])
     assert (found.kind, found.verdict) == ("left out", "leaves B10 out (rank tolerance)")
     assert "B10" not in found.digits and len(found.digits) == 10
 
 
-@installed("py-sklearn")
+@needs("py-sklearn")
 def test_the_command_writes_what_it_prints(parity: Parity, tmp_path: Path):
     page, plain = tmp_path / "nist.md", tmp_path / "nist.json"
     done = parity("certified", "--engine", "py-sklearn", "--markdown", page, "--json", plain)

@@ -13,23 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.compare.verdict import FAILURES, Kind
-from parity.engines.environment import missing
-from parity.engines.sheet import engine
 from parity.errors import RequestError
 from parity.report.changes import GROUPS, changes, changes_markdown, group_of, groups
 from parity.report.compared import UNCOMPARED
 from parity.report.document import SCHEMA_FILE
 from parity.report.reading import read_document
 from parity.study.store import Store
+from tests.parity.conftest import needs
 from tests.parity.small_documents import HOSTILE, comparison, document, pair, size, study
 
 Parity = Callable[..., Any]
 
 kinds = st.sampled_from([*Kind, None])
 
-needs_sklearn = pytest.mark.skipif(
-    any(gap.blocking for gap in missing(engine("py-sklearn"))), reason="py-sklearn does not run here"
-)
+needs_sklearn = needs("py-sklearn")
 
 
 def told(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:

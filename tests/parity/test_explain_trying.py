@@ -15,7 +15,6 @@ import pytest
 
 from parity.data import load
 from parity.engines import own_engine
-from parity.engines.environment import missing
 from parity.engines.sheet import SHEET, engine, engine_file
 from parity.explain.bench import Bench
 from parity.explain.experiment import observed
@@ -30,15 +29,13 @@ from parity.spec.protocol import make_draws
 from parity.spec.study import METHODS, preset
 from parity.study.executor import Executor
 from parity.study.store import Store
-from tests.parity.conftest import fitting, of_explain
+from tests.parity.conftest import fitting, needs, of_explain
 
 pytestmark = of_explain
 
 N, DRAWS = 40, 4
 
-needs_r = pytest.mark.skipif(
-    any(gap.blocking for gap in missing(engine("r-stats"))), reason="r-stats does not run here"
-)
+needs_r = needs("r-stats")
 
 PYTHON = {
     "nothing": "pass",

@@ -10,16 +10,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from parity.engines.environment import gpus, missing
+from parity.engines.environment import gpus
 from parity.engines.sheet import SHEET, engine, engine_file
 from parity.report.document import SCHEMA_FILE
 from parity.report.lockstep_html import lockstep_html
+from tests.parity.conftest import needs
 
 Parity = Callable[..., Any]
 
-needs_sklearn = pytest.mark.skipif(
-    any(gap.blocking for gap in missing(engine("py-sklearn"))), reason="py-sklearn does not run here"
-)
+needs_sklearn = needs("py-sklearn")
 
 
 def study(folder: Path, **fields: Any) -> Path:

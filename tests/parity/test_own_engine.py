@@ -20,16 +20,14 @@ from parity.errors import RequestError
 from parity.report.document import SCHEMA_FILE
 from parity.run import code_hash
 from parity.spec.study import ENGINE_SUFFIXES, read_study
-from tests.parity.conftest import Parity
+from tests.parity.conftest import Parity, needs
 
 PAGE = Path(__file__).parents[2] / "docs" / "own_engine.md"
 HEAD = '# /// parity\n# fits = ["lm"]\n# ///\n'
 FIT = "def fit(spec, train, test, options):\n    return {'probability': test['x'][:, 0]}\n"
 R_FIT = "fit <- function(spec, train, test, options) list(probability = test$x[, 1])\n"
 
-needs_r = pytest.mark.skipif(
-    any(gap.blocking for gap in missing(engine("r-stats"))), reason="r-stats does not run here"
-)
+needs_r = needs("r-stats")
 
 
 @pytest.fixture(autouse=True)
